@@ -1,0 +1,265 @@
+"""The running gateway: built from a configuration, reloaded, and taken down again."""
+
+import asyncio
+import gc
+import importlib
+import signal
+import sys
+from collections.abc import Callable, Coroutine
+from typing import TYPE_CHECKING, Any, Protocol
+
+from . import __version__
+from .api.context import AppContext
+from .api.server import ApiServer
+from .config.commandline import system
+from .config.load import ConfigFiles
+from .config.schema import endpoint
+from .config.store import ConfigStore
+from .config.trust import open_gate, parse_address
+from .config.values import Config, RtspConfig
+from .config.watch import ConfigDiff, Watcher, report
+from .errors import Go2pyError
+from .observe.events import Bus
+from .observe.log import fields, get_logger
+from .observe.log import setup as setup_log
+from .outputs.rtsp import RtspServer
+from .protocols.http_auth import ServerAuth
+from .protocols.rtsp_server import Guard
+from .sources.registry import SCHEMES, dial
+from .streams.registry import Registry
+
+if TYPE_CHECKING:
+    from .outputs.snapshot import SnapshotService
+    from .outputs.webrtc.session import WebRtcService
+
+_log = get_logger()
+_rtsp_log = get_logger("rtsp")
+_webrtc_log = get_logger("webrtc")
+
+STOP_SECONDS = 1.5
+"""What is not closed by then is left to the end of the process."""
+RESTART = -1
+
+
+class App:
+    """Everything that runs, with its owner. `run` returns the exit code, or `RESTART`."""
+
+    def __init__(self, files: ConfigFiles, config: Config) -> None:
+        self._config = config
+        self._bus = Bus()
+        self._registry = Registry(dial, SCHEMES, config.settings, self._bus)
+        self._gate = open_gate(config.api, config.path.parent if config.path else None)
+        self._doors: dict[tuple[str, str], ServerAuth] = {}
+        self._store = ConfigStore(files)
+        self._watcher = Watcher(files, config, self._apply, store=self._store)
+        self._webrtc = Lazy(self._start_webrtc)
+        self._snapshots = Lazy(self._start_snapshots)
+        self._rtsp: RtspServer | None = None
+        self._ended: asyncio.Future[int] | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._context = AppContext(
+            config=config,
+            gate=self._gate,
+            registry=self._registry,
+            store=self._store,
+            bus=self._bus,
+            webrtc=self._webrtc.get,
+            snapshots=self._snapshots.get,
+            reload=self._watcher.reload,
+            restart=lambda: self._end(RESTART),
+            exit=self._end,
+        )
+        self._api = ApiServer(self._context)
+
+    async def run(self) -> int:
+        """Start, run until asked to stop, close."""
+        loop = asyncio.get_running_loop()
+        self._ended = loop.create_future()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._stop, number)
+        loop.add_signal_handler(signal.SIGHUP, self._watcher.trigger)
+        try:
+            await self._start()
+            return await self._ended
+        finally:
+            await self._close()
+
+    async def _start(self) -> None:
+        config = self._config
+        self._registry.apply(config.streams.values())
+        if config.app.enabled("rtsp") and config.rtsp.listen:
+            await self._start_rtsp(config.rtsp)
+        self._watcher.start()
+        await self._api.start()
+        self._preload(config)
+        self._warm_up()
+        gc.collect()
+        gc.freeze()
+
+    async def _close(self) -> None:
+        """Close in the order of the data: doors first, then outputs, then sources."""
+        try:
+            async with asyncio.timeout(STOP_SECONDS):
+                self._watcher.close()
+                await self._api.close()
+                for service in (self._webrtc, self._snapshots):
+                    await service.close()
+                if self._rtsp is not None:
+                    await self._rtsp.close()
+                await self._registry.close()
+        except TimeoutError:
+            _log.warning("not everything was closed in time")
+
+    def _stop(self, number: signal.Signals) -> None:
+        sys.stderr.write(f"exit with signal: {signal.Signals(number).name}\n")
+        self._end(0)
+
+    def _end(self, code: int) -> None:
+        if self._ended is not None and not self._ended.done():
+            self._ended.set_result(code)
+
+    # --- reload ------------------------------------------------------------------------------------------------------
+
+    def _apply(self, config: Config, diff: ConfigDiff) -> None:
+        """A new configuration was read: take over what changed."""
+        if "api" in diff.sections:
+            self._gate = self._context.gate = open_gate(config.api, config.path.parent if config.path else None)
+        self._config = self._context.config = config
+        self._registry.apply(config.streams.values())
+        if "preload" in diff.sections:
+            for name in tuple(self._registry.preloads):
+                if name not in config.preload:
+                    self._registry.unload(name)
+            self._preload(config)
+        if diff.sections & {"api", "app"}:
+            self._background(self._api.apply())
+        if later := sorted(diff.sections & {"rtsp", "webrtc", "app", "log", "settings"}):
+            _log.warning("reload: changes in %s take effect at the next start", ", ".join(later))
+        self._warm_up()
+
+    def _background(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(_log_failure)
+
+    def _preload(self, config: Config) -> None:
+        for name, query in config.preload.items():
+            present = self._registry.preloads.get(name)
+            if present is not None and present.query == query:
+                continue
+            try:
+                self._registry.preload(name, query)
+            except Go2pyError as error:
+                _log.error("preload of %s: %s", name, error)
+
+    # --- services ----------------------------------------------------------------------------------------------------
+
+    async def _start_rtsp(self, config: RtspConfig) -> None:
+        address = endpoint(config.listen)
+        assert address is not None
+        self._rtsp = RtspServer(
+            self._registry,
+            authorize=self._rtsp_guard,
+            udp=config.udp,
+            default_query=config.default_query,
+            packet_size=config.pkt_size,
+        )
+        try:
+            await self._rtsp.start(address.host, address.port)
+        except OSError as error:
+            _rtsp_log.error(
+                "cannot listen on %s (%s): choose another port under rtsp.listen, or stop what uses it",
+                config.listen, error.strerror,
+            )  # fmt: skip
+        else:
+            _rtsp_log.info("listen", extra=fields(addr=config.listen))
+
+    def _rtsp_guard(self, peer: str) -> Guard | None:
+        """go2rtc's rule: from loopback never, else its own credentials or, without them, the gateway's."""
+        if self._gate.open_to(peer) or _is_loopback(peer):
+            return None
+        rtsp = self._config.rtsp
+        user = (rtsp.username, rtsp.password.open())
+        if not rtsp.username:
+            user = (self._gate.credentials.username, self._gate.credentials.password.open())
+        return self._doors.setdefault(user, ServerAuth(*user))
+
+    def _warm_up(self) -> None:
+        """Load WebRTC's parts once there is something to watch, before the first viewer waits for them."""
+        if len(self._registry) and self._config.app.enabled("webrtc"):
+            self._webrtc.begin()
+
+    async def _start_webrtc(self) -> WebRtcService:
+        port = await asyncio.to_thread(importlib.import_module, f"{__package__}.outputs.webrtc.port")
+        session = await asyncio.to_thread(importlib.import_module, f"{__package__}.outputs.webrtc.session")
+        service: WebRtcService = session.WebRtcService(port.WebRtcPort(self._config.webrtc))
+        await service.start()
+        return service
+
+    async def _start_snapshots(self) -> SnapshotService:
+        module = await asyncio.to_thread(importlib.import_module, f"{__package__}.outputs.snapshot")
+        service: SnapshotService = module.SnapshotService()
+        return service
+
+
+def run(files: ConfigFiles, config: Config) -> int:
+    """Run the gateway until it is told to stop; the exit code, or `RESTART`. Raises `ConfigError`."""
+    log = setup_log(config.log)
+    try:
+        _log.info(f"go2py platform={system()} version={__version__}")
+        if config.path is not None:
+            _log.info("config", extra=fields(path=str(config.path)))
+        report(config)
+        for problem in log.problems:
+            _log.warning(problem)
+        return asyncio.run(_run(files, config))
+    finally:
+        log.close()
+
+
+async def _run(files: ConfigFiles, config: Config) -> int:
+    return await App(files, config).run()
+
+
+class Closable(Protocol):
+    async def close(self) -> None: ...
+
+
+class Lazy[T: Closable]:
+    """A service that is made once, when first asked for. A failed start is tried again by the next who asks."""
+
+    def __init__(self, start: Callable[[], Coroutine[None, None, T]]) -> None:
+        self._start = start
+        self._task: asyncio.Task[T] | None = None
+
+    def begin(self) -> None:
+        """Start making it, if nobody did."""
+        task = self._task
+        if task is None or (task.done() and (task.cancelled() or task.exception() is not None)):
+            self._task = asyncio.get_running_loop().create_task(self._start(), name=self._start.__name__)
+            self._task.add_done_callback(_log_failure)
+
+    async def get(self) -> T:
+        self.begin()
+        assert self._task is not None
+        return await asyncio.shield(self._task)
+
+    async def close(self) -> None:
+        if self._task is None:
+            return
+        if not self._task.done():
+            self._task.cancel()
+        (made,) = await asyncio.gather(self._task, return_exceptions=True)
+        if not isinstance(made, BaseException):
+            await made.close()
+
+
+def _log_failure(task: asyncio.Task[Any]) -> None:
+    if not task.cancelled() and (error := task.exception()) is not None:
+        _log.error("%s failed", task.get_name(), exc_info=error)
+
+
+def _is_loopback(peer: str) -> bool:
+    address = parse_address(peer)
+    return address is not None and address.is_loopback

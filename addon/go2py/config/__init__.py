@@ -1,0 +1,1 @@
+"""go2rtc's YAML, read, checked, reloaded and written."""

@@ -1,0 +1,67 @@
+"""Every error that go2py raises on purpose.
+
+    Go2pyError
+    ├── ConfigError            the configuration says something we cannot follow
+    ├── ProtocolError          bytes from outside that make no sense
+    ├── SourceError            a camera that cannot be used
+    │   ├── Unreachable        no answer, refused, timed out: worth another try
+    │   ├── Unauthorized       wrong or missing user and password
+    │   ├── Busy               the camera allows no more sessions
+    │   └── Unsupported        a scheme, codec or feature that go2py does not speak (yet)
+    ├── NegotiationError       the sources were reached, but nothing fits the reader
+    └── StreamNotFound         no stream of that name
+
+Any other exception that leaves a public function is a bug.
+"""
+
+
+class Go2pyError(Exception):
+    """Base of the tree; `str()` is a sentence fit for a user and holds no secret."""
+
+
+class ConfigError(Go2pyError):
+    """A mistake in the configuration.
+
+    `file` and `line` (1-based) say where, `key` is the dotted path, the message says what would be right.
+    """
+
+    def __init__(self, message: str, *, file: str = "", line: int = 0, key: str = "") -> None:
+        self.file, self.line, self.key = file, line, key
+        where = f"{file}:{line}: " if file and line else f"{file}: " if file else ""
+        super().__init__(f"{where}{f'{key}: ' if key else ''}{message}")
+
+
+class ProtocolError(Go2pyError):
+    """A peer sent bytes that break its protocol."""
+
+
+class SourceError(Go2pyError):
+    """A camera cannot be used; the message says why in words of the user."""
+
+
+class Unreachable(SourceError):
+    """No connection, no answer, or the connection broke."""
+
+
+class Unauthorized(SourceError):
+    """The camera refused the user and password."""
+
+
+class Busy(SourceError):
+    """The camera allows no further session."""
+
+
+class Unsupported(SourceError):
+    """go2py does not speak this scheme, codec or feature."""
+
+
+class NegotiationError(Go2pyError):
+    """Nothing that the sources offer fits what the reader can take."""
+
+
+class StreamNotFound(Go2pyError):
+    """No stream has this name."""
+
+    def __init__(self, name: str = "") -> None:
+        self.name = name
+        super().__init__("stream not found")

@@ -1,0 +1,1 @@
+"""Logging, secrets, events and counters: what the gateway says of itself."""

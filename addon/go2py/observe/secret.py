@@ -1,0 +1,88 @@
+"""Values that never show themselves, and the masking of texts that contain them."""
+
+import re
+from typing import Any, final
+from urllib.parse import quote
+
+MASK = "***"
+
+MIN_SECRET = 4
+"""Shorter values are not searched for in texts: masking every `1` would destroy them."""
+
+USERINFO = re.compile(
+    r"://(?P<userinfo>"
+    r"[^/\s?#\"]*"  # up to the last @ of the authority
+    # A password with raw `/`, `?` or `#`: text after a colon that is no port ends at a later @.
+    r"|(?!\[)[^/\s:@\"]*:(?!\d{1,5}(?:[/?#\s\"]|$))[^\s\"]{0,200}?"
+    r")@"
+)
+SENSITIVE = (
+    r"(?:[\w.-]{0,40}(?:password|passwd|passphrase|secret|token|api[_-]?key|credentials?)"
+    r"|(?:[\w.-]{0,40}[_.-])?(?:pass|pwd|key|pin|private|auth|signature|sig))"
+)
+"""Names of keys and URL parameters whose value is nobody's business."""
+PARAMETER = re.compile(rf"[?&#;](?P<key>{SENSITIVE})=(?P<value>[^&#\s\"'\\]+)", re.IGNORECASE)
+
+_known: set[str] = set()
+_search: re.Pattern[str] | None = None
+
+
+@final
+class Secret:
+    """A text that prints as `***`; `open()` is for the step that really needs it."""
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: str) -> None:
+        self._value = value
+
+    def open(self) -> str:
+        return self._value
+
+    def __repr__(self) -> str:
+        return MASK if self._value else "''"
+
+    __str__ = __repr__
+
+    def __format__(self, spec: str) -> str:
+        return str(self)
+
+    def __bool__(self) -> bool:
+        return bool(self._value)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and other._value == self._value
+
+    def __hash__(self) -> int:
+        return hash(("Secret", self._value))
+
+    def __reduce__(self) -> str:
+        raise TypeError("a secret is not written anywhere")
+
+
+def remember(value: str) -> None:
+    """Have `mask` replace this value wherever it occurs, percent-encoded too (too short ones are ignored)."""
+    global _search  # noqa: PLW0603  what is known is known to the whole process
+    if len(value) >= MIN_SECRET and value not in _known:
+        _known.update({value, quote(value, safe="")})
+        _search = re.compile("|".join(map(re.escape, sorted(_known, key=len, reverse=True))))
+
+
+def mask(text: str) -> str:
+    """The text with user infos and secret parameters of URLs and all remembered secrets replaced by `***`."""
+    if "://" in text:
+        text = USERINFO.sub(f"://{MASK}@", text)
+    if "=" in text:
+        text = PARAMETER.sub(lambda match: f"{match[0][: match.start('value') - match.start()]}{MASK}", text)
+    return _search.sub(MASK, text) if _search else text
+
+
+def masked(value: Any) -> Any:
+    """A JSON value with all its texts masked, keys included; do this before encoding, a mask behind it breaks JSON."""
+    if isinstance(value, str):
+        return mask(value)
+    if isinstance(value, dict):
+        return {mask(key) if isinstance(key, str) else key: masked(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [masked(item) for item in value]
+    return value

@@ -1,0 +1,216 @@
+"""WebRTC for the API: an offer comes in, an answer and a session go out."""
+
+import asyncio
+import logging
+import secrets
+import time
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+
+from ...config.values import IceServer
+from ...errors import NegotiationError, ProtocolError, SourceError
+from ...protocols import webrtc_sdp as sdp
+from ...protocols.webrtc_sdp import Local, Offer
+from ...streams.reader import Attachment, ReaderInfo
+from ...streams.stream import Stream
+from .negotiation import Outgoing, Slot, answer_media, outgoing, slots_of, wants_of
+from .pacer import Pacer
+from .port import WebRtcPort
+from .transport import PeerTransport
+from .viewer import Viewer
+
+_TICK = 0.5
+_log = logging.getLogger("go2py.webrtc")
+
+
+class Session:
+    """One peer connection. It lives until the peer vanishes, the stream ends or `close`; signalling may end before.
+
+    `id` is random and unguessable. `on_closed` is called once, with a reason, when it is over.
+    """
+
+    def __init__(
+        self,
+        attachment: Attachment,
+        transport: PeerTransport,
+        viewer: Viewer,
+        remote_ufrag: str,
+        forget: Callable[[Session], None],
+    ) -> None:
+        self.id = secrets.token_urlsafe(18)
+        self.attachment = attachment
+        self.transport = transport
+        self.viewer = viewer
+        self.on_closed: Callable[[str], None] | None = None
+        self._remote_ufrag = remote_ufrag
+        self._forget = forget
+        self._gathering: asyncio.Task[object] | None = None
+        self._protocol = attachment.info.protocol
+        self._closed = False
+        transport.on_connected = self._connected
+        transport.on_rtcp = viewer.on_rtcp
+        transport.on_closed = self._release
+        attachment.on_end = self.close
+
+    @property
+    def connected(self) -> bool:
+        return self.transport.connected
+
+    def add_candidate(self, line: str) -> None:
+        """A candidate of the peer, or an empty text after the last. Raises `ProtocolError` when it is none."""
+        if not self._closed:
+            self.transport.add_candidate(line)
+
+    def trickle(self, send: Callable[[str], None]) -> None:
+        """Hand our candidates to `send`, now and as they are found. To be called once the answer is on its way."""
+        self.transport.on_candidate = send
+        self._gathering = asyncio.get_running_loop().create_task(self.transport.gather())
+
+    def patch(self, fragment: str) -> None:
+        """A trickle fragment (RFC 9725 section 4.3). Raises `ProtocolError` when broken or of another ICE session."""
+        parsed = sdp.parse_fragment(fragment)
+        if parsed.ice_ufrag and parsed.ice_ufrag != self._remote_ufrag:
+            raise ProtocolError("webrtc: ICE restart is not supported, make a new session")
+        for candidate in parsed.candidates:
+            self.add_candidate(candidate)
+        if parsed.complete:
+            self.add_candidate("")
+
+    def close(self, reason: str = "") -> None:
+        """End the peer connection and detach from the stream; safe to call more than once."""
+        if not self._closed:
+            self.transport.close()
+            self._release(reason)
+
+    def _connected(self, profile: str) -> None:
+        info = self.attachment.info
+        transport = self.transport
+        info.protocol = f"{self._protocol}+{transport.protocol}"
+        info.remote_addr = f"{transport.remote_address} {transport.candidate_type}"
+        info.details["srtp"] = profile
+        _log.debug("connected %s over %s", info.remote_addr, transport.protocol)
+        self.viewer.start()
+
+    def _release(self, reason: str) -> None:
+        if self._closed:
+            return
+        self._closed = True
+        if self._gathering is not None:
+            self._gathering.cancel()
+        self.viewer.close()
+        self.attachment.close()
+        self._forget(self)
+        if self.on_closed is not None:
+            self.on_closed(reason)
+
+
+class WebRtcService:
+    """All peer connections over one port. `sessions` has them by id, for WHEP's PATCH and DELETE."""
+
+    def __init__(self, port: WebRtcPort) -> None:
+        self.sessions: dict[str, Session] = {}
+        self._port = port
+        self._pacer = Pacer()
+        self._timer: asyncio.TimerHandle | None = None
+
+    async def start(self) -> None:
+        """Open the port."""
+        await self._port.start()
+        self._tick()
+
+    async def close(self) -> None:
+        """End all sessions, then the port."""
+        for session in tuple(self.sessions.values()):
+            session.close("the gateway stops")
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        self._pacer.close()
+        await self._port.close()
+
+    async def answer(
+        self,
+        stream: Stream,
+        offer_sdp: str,
+        info: ReaderInfo,
+        *,
+        ice_servers: Sequence[IceServer] | None = None,
+        trickle: bool = False,
+        rotation: int | None = None,
+    ) -> tuple[str, Session]:
+        """Attach a viewer to `stream` and answer its offer.
+
+        With `trickle` the answer has no candidates: `Session.trickle` hands them on. Without, it waits for all of
+        them. `rotation` in degrees clockwise replaces the stream's. Raises `ProtocolError`, `NegotiationError` or
+        `SourceError`, and nothing is left of the viewer then.
+        """
+        offer = sdp.parse_offer(offer_sdp)
+        slots = slots_of(offer)
+        attachment = await stream.attach(info, wants_of(slots))
+        with ExitStack() as undo:
+            undo.callback(attachment.close)
+            going = _outgoing(slots, attachment, stream.rotate if rotation is None else rotation)
+            transport = self._port.new_peer(ice_servers or ())
+            undo.callback(transport.close)
+            viewer = Viewer(transport, attachment, going, self._pacer)
+            session = Session(attachment, transport, viewer, offer.transport.ice_ufrag, self._forget)
+            undo.callback(session.close, "the offer could not be answered")
+            self.sessions[session.id] = session
+            text = await self._describe(offer, slots, session, trickle=trickle)
+            undo.pop_all()
+        return text, session
+
+    async def _describe(self, offer: Offer, slots: Sequence[Slot], session: Session, *, trickle: bool) -> str:
+        """Bring the offer to the transport and write the answer."""
+        remote, transport, viewer = offer.transport, session.transport, session.viewer
+        setup = remote.setup or "actpass"
+        transport.set_remote(remote.ice_ufrag, remote.ice_pwd, remote.fingerprints, setup, lite=offer.ice_lite)
+        for section in offer.sections:
+            if offer.shares_transport(section):
+                for candidate in section.candidates:
+                    _add_leniently(session, candidate)
+        if session.attachment.ended is not None:
+            raise SourceError(f"streams: {session.attachment.ended}")
+        candidates = () if trickle else await transport.gather()
+        sent = [
+            (one, sender.group.ssrc, sender.repair[1] if sender.repair else 0)
+            for one, sender in zip(viewer.outgoing, viewer.senders, strict=True)
+        ]
+        local = Local(
+            transport.ufrag,
+            transport.password,
+            " ".join(transport.fingerprint),
+            transport.setup,
+            tuple(candidates),
+            complete=not trickle,
+        )
+        return sdp.build_answer(offer, answer_media(offer, slots, sent, viewer.cname), local, secrets.randbits(62))
+
+    def _forget(self, session: Session) -> None:
+        self.sessions.pop(session.id, None)
+
+    def _tick(self) -> None:
+        now = time.monotonic()
+        for session in tuple(self.sessions.values()):
+            if session.connected:
+                session.viewer.tick(now)
+        self._timer = asyncio.get_running_loop().call_later(_TICK, self._tick)
+
+
+def _outgoing(slots: Sequence[Slot], attachment: Attachment, rotation: int) -> list[Outgoing]:
+    """How the attached tracks go into the m-lines that asked for them."""
+    seeing = [slot for slot in slots if slot.view is not None]
+    matched = zip(seeing, attachment.by_want, strict=False) if seeing else ()
+    going = [outgoing(slot, track, rotation) for slot, track in matched if track is not None]
+    found = [one for one in going if one is not None]
+    if seeing and not found:
+        raise NegotiationError("webrtc: no offered payload type fits the stream")
+    return found
+
+
+def _add_leniently(session: Session, candidate: str) -> None:
+    """Candidates inside an offer are hints; one that cannot be read loses only itself."""
+    try:
+        session.add_candidate(candidate)
+    except ProtocolError as error:
+        _log.debug("candidate passed over: %s", error)

@@ -1,0 +1,1 @@
+"""Sans-IO wire formats: bytes in, values and events out, time as an argument."""

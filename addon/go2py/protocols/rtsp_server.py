@@ -1,0 +1,277 @@
+"""The server's side of one RTSP connection (RFC 2326): bytes in, bytes to send and events out.
+
+    INIT ──DESCRIBE──▶ DESCRIBED ──SETUP──▶ READY ──PLAY──▶ PLAYING
+                                              ▲────PAUSE──────┘
+
+Two requests need somebody else: DESCRIBE (what is there to see?) and SETUP over UDP (which ports?). Until `described`,
+`refused` or `set_up` says so, later requests wait in order. Time is an argument, nothing here sleeps.
+"""
+
+import re
+import secrets
+from collections import deque
+from dataclasses import dataclass
+from enum import Enum
+from typing import Protocol
+from urllib.parse import parse_qsl, unquote
+
+from ..errors import ProtocolError
+from .http_auth import Verdict
+from .rtsp import Headers, Interleaved, Message, Parser, Request, Response
+from .rtsp_headers import Session, Transport
+
+SESSION_TIMEOUT = 60
+"""Seconds without any sign of life from a viewer; told in every `Session` header."""
+
+MAX_WAITING = 64
+_METHODS = "OPTIONS, DESCRIBE, SETUP, PLAY, PAUSE, GET_PARAMETER, SET_PARAMETER, TEARDOWN"
+_TRACK = re.compile(r"=(\d{1,3})/?$", re.ASCII)
+
+
+class Guard(Protocol):
+    """Checks credentials; `http_auth.ServerAuth` is one."""
+
+    def challenge(self, now: float, *, stale: bool = False) -> list[str]: ...
+
+    def verify(self, authorization: str, method: str, now: float) -> Verdict: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Describe:
+    """Somebody wants to see stream `name`; answer with `described` or `refused`."""
+
+    name: str
+    query: tuple[tuple[str, str], ...]
+    user_agent: str
+
+
+@dataclass(frozen=True, slots=True)
+class SetUpUdp:
+    """Track number `track` is to be sent to the viewer's RTP port and, RTCP, to the next one; answer with `set_up`."""
+
+    track: int
+    ports: tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Play:
+    """Start sending; `channels` are the RTP channels of tracks set up over TCP, by track number."""
+
+    channels: dict[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """Stop sending until the next `Play`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Close:
+    """The connection is over once what was returned before is sent; `slow` after wrong credentials: not at once."""
+
+    reason: str
+    slow: bool = False
+
+
+type Event = bytes | Describe | SetUpUdp | Play | Pause | Close
+"""Bytes are to be sent; the others are what their classes say."""
+
+
+class State(Enum):
+    INIT = "init"
+    DESCRIBED = "described"
+    READY = "ready"
+    PLAYING = "playing"
+    CLOSED = "closed"
+
+
+class ServerSession:
+    """One connection. `guard` is None for a peer that is trusted; `udp` allows transport over UDP."""
+
+    def __init__(self, agent: str, *, guard: Guard | None = None, udp: bool = False) -> None:
+        self.state = State.INIT
+        self.id = f"{secrets.randbelow(10**8):08d}"
+        self._agent, self._guard, self._udp = agent, guard, udp
+        self._parser = Parser()
+        self._waiting: deque[Message] = deque()
+        self._open: Request | None = None  # the request that somebody else is answering
+        self._target: Describe | None = None
+        self._sdp = b""
+        self._tracks = 0
+        self._channels: dict[int, int] = {}
+
+    @property
+    def busy(self) -> bool:
+        """A request waits for `described`, `refused` or `set_up`."""
+        return self._open is not None
+
+    def receive(self, data: bytes, now: float) -> list[Event]:
+        """Take bytes of the viewer. Never raises: nonsense is answered with 400 and `Close`."""
+        if self.state is State.CLOSED:
+            return []
+        try:
+            self._waiting.extend(
+                message
+                for message in self._parser.feed(data)
+                if not isinstance(message, Interleaved)  # RTCP of the viewer is a sign of life, no more
+            )
+        except ProtocolError as error:
+            events = self._work(now)
+            if self.state is State.CLOSED:
+                return events
+            return [*events, *self._end(Response(400, headers=self._headers(None)), str(error))]
+        events = self._work(now)
+        if len(self._waiting) <= MAX_WAITING:
+            return events
+        return [*events, *self._end(Response(413, headers=self._headers(None)), "too many requests at once")]
+
+    def described(self, sdp: str, tracks: int, now: float) -> list[Event]:
+        """The stream is there, `sdp` describes it, its tracks are `trackID=0` up to `tracks` - 1."""
+        self._sdp, self._tracks = sdp.encode(), tracks
+        self.state = State.DESCRIBED
+        return [self._description(self._close_request()), *self._work(now)]
+
+    def refused(self, reason: str) -> list[Event]:
+        """The stream cannot be had: 404, as go2rtc answers."""
+        return self._end(Response(404, headers=self._headers(self._close_request())), reason)
+
+    def set_up(self, wanted: SetUpUdp, server_ports: tuple[int, int] | None, now: float) -> list[Event]:
+        """The ports that serve a viewer over UDP; None if there are none."""
+        request = self._close_request()
+        if server_ports is None:
+            return [self._reply(request, 461), *self._work(now)]
+        self._channels.pop(wanted.track, None)
+        self.state = State.READY
+        transport = Transport("udp", client_port=wanted.ports, server_port=server_ports)
+        return [self._reply(request, 200, ("Transport", str(transport))), *self._work(now)]
+
+    def _work(self, now: float) -> list[Event]:
+        events: list[Event] = []
+        while self._waiting and self._open is None and self.state is not State.CLOSED:
+            message = self._waiting.popleft()
+            if isinstance(message, Request):
+                events += self._handle(message, now)
+        return events
+
+    def _handle(self, request: Request, now: float) -> list[Event]:
+        if (denial := self._denied(request, now)) is not None:
+            return denial
+        if self._target is None and "://" in request.url:
+            self._target = _target(request)  # the query of the first request counts (go2rtc)
+        session = request.headers.get("Session").partition(";")[0].strip()
+        if session and session != self.id:
+            return [self._reply(request, 454)]
+        match request.method:
+            case "OPTIONS":
+                return [self._reply(request, 200, ("Public", _METHODS))]
+            case "DESCRIBE":
+                return self._describe(request)
+            case "SETUP":
+                return self._setup(request)
+            case "PLAY":
+                return self._play(request)
+            case "PAUSE":
+                return self._pause(request)
+            case "GET_PARAMETER" | "SET_PARAMETER":
+                return [self._reply(request, 200)]
+            case "TEARDOWN":
+                return self._end(Response(200, headers=self._headers(request)), "teardown")
+            case "ANNOUNCE" | "RECORD":
+                response = Response(405, "Publishing Is Not Supported", self._headers(request, ("Allow", _METHODS)))
+                return self._end(response, "publishing is not supported yet")
+        return [self._reply(request, 501, ("Public", _METHODS))]
+
+    def _denied(self, request: Request, now: float) -> list[Event] | None:
+        if self._guard is None:
+            return None
+        verdict = self._guard.verify(request.headers.get("Authorization"), request.method, now)
+        if verdict is Verdict.OK:
+            return None
+        challenges = self._guard.challenge(now, stale=verdict is Verdict.STALE)
+        response = Response(401, headers=self._headers(request, *(("WWW-Authenticate", text) for text in challenges)))
+        if verdict is Verdict.WRONG:
+            *events, close = self._end(response, "wrong user or password")
+            assert isinstance(close, Close)
+            return [*events, Close(close.reason, slow=True)]
+        return [response.encode()]
+
+    def _describe(self, request: Request) -> list[Event]:
+        if self.state is not State.INIT:
+            return [self._description(request)]
+        self._target = self._target or _target(request)
+        self._open = request
+        return [self._target]
+
+    def _setup(self, request: Request) -> list[Event]:
+        if self.state not in (State.DESCRIBED, State.READY):
+            return [self._reply(request, 455)]
+        found = _TRACK.search(request.url)
+        track = int(found[1]) if found else 0 if self._tracks == 1 else self._tracks
+        if track >= self._tracks:
+            return [self._reply(request, 400)]
+        for transport in Transport.parse_all(request.headers.get("Transport")):
+            if transport.multicast:
+                continue
+            if transport.protocol == "tcp":
+                channel = 2 * track  # whatever the client asks for, as go2rtc does: all readers share the same bytes
+                self._channels[track] = channel
+                self.state = State.READY
+                answer = Transport(interleaved=(channel, channel + 1))
+                return [self._reply(request, 200, ("Transport", str(answer)))]
+            if self._udp and transport.client_port is not None and transport.client_port[0] > 0:
+                self._open = request
+                return [SetUpUdp(track, transport.client_port)]
+        return [self._reply(request, 461)]
+
+    def _play(self, request: Request) -> list[Event]:
+        if self.state is State.PLAYING:
+            return [self._reply(request, 200)]
+        if self.state is not State.READY:
+            return [self._reply(request, 455)]
+        self.state = State.PLAYING
+        return [self._reply(request, 200), Play(dict(self._channels))]
+
+    def _pause(self, request: Request) -> list[Event]:
+        if self.state is State.PLAYING:
+            self.state = State.READY
+            return [self._reply(request, 200), Pause()]
+        return [self._reply(request, 200 if self.state is State.READY else 455)]
+
+    def _description(self, request: Request) -> bytes:
+        headers = self._headers(request, ("Content-Type", "application/sdp"))
+        return Response(200, headers=headers, body=self._sdp).encode()
+
+    def _reply(self, request: Request, status: int, *headers: tuple[str, str]) -> bytes:
+        return Response(status, headers=self._headers(request, *headers)).encode()
+
+    def _headers(self, request: Request | None, *more: tuple[str, str]) -> Headers:
+        headers = Headers()
+        if request is not None and request.cseq:
+            headers.add("CSeq", request.cseq[:32])
+        headers.add("Server", self._agent)
+        if self.state in (State.READY, State.PLAYING):
+            headers.add("Session", str(Session(self.id, SESSION_TIMEOUT)))
+        for name, value in more:
+            headers.add(name, value)
+        return headers
+
+    def _close_request(self) -> Request:
+        request, self._open = self._open, None
+        assert request is not None
+        return request
+
+    def _end(self, response: Response, reason: str) -> list[Event]:
+        self.state = State.CLOSED
+        self._waiting.clear()
+        return [response.encode(), Close(reason)]
+
+
+def _target(request: Request) -> Describe:
+    """`rtsp://host:8554/<name>[?query]`; the name is the whole path."""
+    rest = request.url.partition("://")[2] or request.url
+    path, _, query = rest.partition("/")[2].partition("?")
+    try:
+        pairs = parse_qsl(query, keep_blank_values=True, max_num_fields=64)
+    except ValueError:
+        pairs = []
+    return Describe(unquote(path.rstrip("/")), tuple(pairs), request.headers.get("User-Agent")[:256])

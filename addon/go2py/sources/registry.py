@@ -1,0 +1,42 @@
+"""Which module speaks which scheme. Modules are imported when a source of theirs is first dialled.
+
+A source is a module or package here with a function `spec(url: SourceUrl) -> SourceSpec`, and a line in `_MODULES`.
+"""
+
+from collections.abc import Callable
+from importlib import import_module
+from typing import Final, cast
+
+from ..errors import Unsupported
+from ..streams.source import SourceSpec, SourceUrl
+
+_MODULES: Final = {
+    "demo": "demo",
+    "rtsp": "rtsp",
+    "rtsps": "rtsp",
+    "rtspx": "rtsp",
+}
+
+_NOT_YET: Final = frozenset((
+    "alsa", "bubble", "doorbird", "dvrip", "echo", "eseecloud", "exec", "expr", "ffmpeg", "flussonic", "gopro", "hass",
+    "homekit", "http", "https", "httpx", "isapi", "ivideon", "kasa", "multitrans", "nest", "onvif", "ring", "roborock",
+    "rtmp", "rtmps", "rtmpx", "tapo", "tcp", "tuya", "v4l2", "vigi", "webrtc", "webtorrent", "wyoming", "wyze",
+    "xiaomi", "yandex",
+))  # fmt: skip
+
+SCHEMES: Final = tuple(sorted(_NOT_YET | _MODULES.keys()))
+"""All that a source may begin with. Clients look their cameras' schemes up here, so those to come are listed too."""
+
+INSECURE: Final = frozenset({"exec", "echo", "expr"})
+"""Schemes that run commands: from the configuration file only."""
+
+
+def dial(url: SourceUrl) -> SourceSpec:
+    """How to reach the camera behind a configured text. Raises `Unsupported`."""
+    scheme = url.scheme
+    if module := _MODULES.get(scheme):
+        spec = cast("Callable[[SourceUrl], SourceSpec]", import_module(f"{__package__}.{module}").spec)
+        return spec(url)
+    if scheme in _NOT_YET:
+        raise Unsupported(f"{scheme}: is not spoken by go2py yet; the other sources of this stream serve meanwhile")
+    raise Unsupported(f"streams: unsupported scheme: {url.masked}")

@@ -1,0 +1,28 @@
+"""RTSP cameras: rtsp, rtsps (TLS, verified unless the host is an IP address), rtspx (TLS, never verified)."""
+
+from ...errors import ProtocolError, Unsupported
+from ...observe.secret import remember
+from ...protocols.rtsp_url import DEFAULT_PORT, RtspUrl
+from ...streams.source import SourceSpec, SourceUrl
+from .options import Options
+from .source import RtspSource
+
+__all__ = ["RtspSource", "spec"]
+
+
+def spec(url: SourceUrl) -> SourceSpec:
+    """The source behind an RTSP URL. Raises `Unsupported` with what is wrong with the URL or a `#` parameter.
+
+    `media` and `backchannel` are part of the key: they change what the camera is asked for.
+    """
+    try:
+        target = RtspUrl.parse(url.url)
+    except ProtocolError as error:
+        raise Unsupported(f"{url.scheme}: {error}") from None
+    remember(target.password)
+    options = Options.parse(url)
+    key = (
+        f"{target.scheme}://{target.user}@{target.host.lower()}:{target.port or DEFAULT_PORT}{target.path}"
+        f"#{options.transport}#{options.media}#{options.backchannel}"
+    )
+    return SourceSpec(key, url, lambda: RtspSource(target, options))

@@ -1,0 +1,1 @@
+"""Streams: sources supervised, tracks fanned out, readers attached."""

@@ -1,0 +1,297 @@
+"""All streams by name, and the sessions that they share."""
+
+import asyncio
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+
+from ..config.settings import StreamSettings
+from ..config.values import StreamConfig
+from ..errors import ConfigError, Go2pyError, SourceError, StreamNotFound
+from ..observe.events import Bus
+from ..observe.log import get_logger
+from .negotiate import wants_from_query
+from .pressure import Budget
+from .reader import Attachment, ReaderInfo
+from .session import Session
+from .source import Dialer, SourceUrl
+from .stream import Slot, Stream
+
+_log = get_logger("streams")
+
+INSECURE = frozenset({"exec", "echo", "expr"})
+"""Schemes that run commands: from the config file only."""
+MAX_STREAMS = 4096
+MAX_SOURCES = 32
+MAX_SOURCE_TEXT = 8192
+
+_TEMPLATE = "{input}"
+_RAW_SPACES = re.compile(r"#raw=-vf (hflip|vflip|transpose=[12],vflip)(?=#|$)")
+"""The only texts with a space that Home Assistant's orientation settings make."""
+
+
+class Registry:
+    """Names, streams, sessions, preloads. Two names may be aliases of one stream."""
+
+    def __init__(self, dial: Dialer, schemes: Iterable[str], settings: StreamSettings, bus: Bus) -> None:
+        self.schemes = frozenset(schemes)
+        self.settings = settings
+        self.budget = Budget(settings.budget_bytes)
+        self.bus = bus
+        self._dial = dial
+        self._streams: dict[str, Stream] = {}
+        self._configs: dict[str, StreamConfig] = {}
+        self._configured: set[str] = set()
+        """Names that came from the configuration; the others live until the process ends."""
+        self._sessions: dict[str, Session] = {}
+        self._preloads: dict[str, Preload] = {}
+        self._closing: set[asyncio.Task[None]] = set()
+
+    def __iter__(self) -> Iterator[tuple[str, Stream]]:
+        return iter(tuple(self._streams.items()))
+
+    def __len__(self) -> int:
+        return len(self._streams)
+
+    def get(self, name: str) -> Stream | None:
+        return self._streams.get(name)
+
+    def require(self, name: str) -> Stream:
+        """The stream of exactly this name; raises `StreamNotFound`."""
+        stream = self._streams.get(name)
+        if stream is None:
+            raise StreamNotFound(name)
+        return stream
+
+    # --- configuration ---------------------------------------------------------------------------------------------
+
+    def apply(self, configs: Iterable[StreamConfig]) -> None:
+        """Make the streams those of the configuration; only what changed is touched, readers of the rest see nothing.
+
+        Streams made at run time stay, unless the configuration now has their name.
+        """
+        wanted = {config.name: config for config in configs}
+        for name in self._configured - wanted.keys():
+            self.delete(name)
+        self._configured = set(wanted)
+        for name, config in wanted.items():
+            if self._configs.get(name) != config:
+                self._replace(config)
+
+    def _replace(self, config: StreamConfig, *, end: bool = True) -> Stream:
+        """A new stream under this name; readers of the old one are told to come back, if `end`."""
+        old = self._streams.pop(config.name, None)
+        stream = self._make(config)
+        self._streams[config.name] = stream
+        self._configs[config.name] = config
+        if old is not None and end:
+            self._retire(old, "the stream was changed")
+        self._collect()
+        self.bus.publish("stream.changed" if old else "stream.added", stream=config.name)
+        return stream
+
+    def _make(self, config: StreamConfig) -> Stream:
+        slots = [self._slot(SourceUrl(text), config) for text in config.sources]
+        return Stream(config.name, slots, self.bus, rotate=config.rotate, wait=self.settings.wait)
+
+    def _slot(self, url: SourceUrl, config: StreamConfig) -> Slot:
+        if _TEMPLATE in url.raw:
+            return Slot(url, None, SourceError("the template has no input yet"))
+        try:
+            spec = self._dial(url)
+        except SourceError as error:
+            return Slot(url, None, error)
+        session = self._sessions.get(spec.key)
+        if session is None:
+            session = self._sessions[spec.key] = Session(spec, self.settings, self.bus)
+        return Slot(url, session)
+
+    def _retire(self, stream: Stream, reason: str) -> None:
+        if stream not in self._streams.values():
+            stream.end(reason)
+
+    def _collect(self) -> None:
+        """End sessions that no stream refers to and nobody reads; the others end with their last reader."""
+        used = {slot.session for stream in self._streams.values() for slot in stream.slots}
+        self._set_lingers()
+        for key, session in tuple(self._sessions.items()):
+            if session in used or session.readers:
+                continue
+            del self._sessions[key]
+            task = asyncio.get_running_loop().create_task(session.close())
+            self._closing.add(task)
+            task.add_done_callback(self._closing.discard)
+
+    def _set_lingers(self) -> None:
+        """Each session runs on without readers for as long as the most demanding of its streams says."""
+        for session in self._sessions.values():
+            configs = [
+                self._configs[name]
+                for name, stream in self._streams.items()
+                if name in self._configs and any(slot.session is session for slot in stream.slots)
+            ]
+            lingers = [config.linger for config in configs if config.linger is not None]
+            session.linger = max(lingers, default=self.settings.linger)
+            session.keep = any(config.keep for config in configs)
+            session.stay()
+
+    # --- the API's verbs ---------------------------------------------------------------------------------------------
+
+    def put(self, name: str, sources: Sequence[str]) -> bool:
+        """go2rtc's PUT: a stream of this name with these sources; false if it is there already, just so.
+
+        Raises `ConfigError` for sources that must not come from outside or that nobody speaks.
+        """
+        self._check_name(name)
+        if len(sources) > MAX_SOURCES:
+            raise ConfigError(f"a stream takes at most {MAX_SOURCES} sources")
+        for source in sources:
+            self.validate(source)
+        present = self._streams.get(name)
+        if present is not None and present.sources == tuple(sources):
+            return False
+        config = self._configs.get(name)
+        new = replace(config, sources=tuple(sources)) if config else StreamConfig(name, tuple(sources))
+        self._replace(new, end=False)
+        return True
+
+    def patch(self, name: str, source: str) -> Stream:
+        """go2rtc's PATCH: an alias, a template filled, or new sources; in memory only."""
+        self._check_name(name)
+        scheme, _, rest = source.partition("://")
+        target = source
+        if scheme == "rtsp":
+            target = rest.partition("/")[2].partition("?")[0]
+        for candidate in (target, source):
+            if candidate in self._streams:
+                stream = self._streams[candidate]
+                if self._streams.get(name) is not stream:
+                    self._streams[name] = stream
+                    self._configs.pop(name, None)
+                    self._collect()
+                return stream
+        self.validate(source)
+        present = self._streams.get(name)
+        if present is None:
+            return self._replace(StreamConfig(name, (source,)), end=False)
+        old = self._configs.get(name) or StreamConfig(name, present.sources)
+        if any(_TEMPLATE in text for text in old.sources):
+            sources = tuple(t.replace(_TEMPLATE, source, 1) if _TEMPLATE in t else source for t in old.sources)
+        else:
+            sources = (source,)
+        if present.sources == sources:
+            return present
+        stream = self._replace(replace(old, sources=sources), end=False)
+        self._configs[name] = old  # templates stay templates
+        return stream
+
+    def get_or_patch(self, src: str, name: str = "", *, trusted: bool = True) -> Stream:
+        """The stream named `src`; else one made of `src` as a URL, under `name` or itself. Raises `StreamNotFound`.
+
+        Only trusted callers may bring a URL.
+        """
+        stream = self._streams.get(src)
+        if stream is not None:
+            return stream
+        if not trusted or ":" not in src:
+            raise StreamNotFound(src)
+        try:
+            return self.patch(name or src, src)
+        except Go2pyError as error:
+            _log.info("a source given by URL was refused: %s", error)
+            raise StreamNotFound(src) from error
+
+    def delete(self, name: str) -> bool:
+        """Forget a name; the stream's readers are told that it is gone. False if there was none."""
+        stream = self._streams.pop(name, None)
+        self._configs.pop(name, None)
+        if stream is None:
+            return False
+        self.unload(name)
+        self._retire(stream, "the stream was removed")
+        self._collect()
+        self.bus.publish("stream.removed", stream=name)
+        return True
+
+    def validate(self, source: str) -> None:
+        """Refuse a source from outside that runs commands, hides something in blanks or has a scheme nobody speaks."""
+        scheme = SourceUrl(source).scheme
+        if len(source) > MAX_SOURCE_TEXT:
+            raise ConfigError("streams: the source is too long")
+        if scheme in INSECURE:
+            raise ConfigError("streams: source from insecure producer")
+        rest = _RAW_SPACES.sub("", source) if scheme == "ffmpeg" else source
+        if any(char.isspace() or not char.isprintable() for char in rest):
+            raise ConfigError("streams: source with spaces may be insecure")
+        if scheme not in self.schemes:
+            raise ConfigError("streams: source not supported")
+
+    def _check_name(self, name: str) -> None:
+        if not name or len(name) > MAX_SOURCE_TEXT or not name.isprintable():
+            raise ConfigError("streams: a name of printable characters is needed")
+        if len(self._streams) >= MAX_STREAMS and name not in self._streams:
+            raise ConfigError(f"streams: there are {MAX_STREAMS} streams already")
+
+    # --- preload -----------------------------------------------------------------------------------------------------
+
+    @property
+    def preloads(self) -> Mapping[str, Preload]:
+        return self._preloads
+
+    def preload(self, name: str, query: str) -> None:
+        """Keep the tracks that `query` (`video&audio`) names running, from now on and over every failure."""
+        self.require(name)
+        self.unload(name)
+        self._preloads[name] = Preload(self, name, query or "video&audio")
+
+    def unload(self, name: str) -> bool:
+        """End a preload; false if there was none."""
+        preload = self._preloads.pop(name, None)
+        if preload is not None:
+            preload.close()
+        return preload is not None
+
+    async def close(self) -> None:
+        """End every reader, preload and session."""
+        for name in tuple(self._preloads):
+            self.unload(name)
+        for stream in set(self._streams.values()):
+            stream.end("the gateway stops")
+        await asyncio.gather(*(session.close() for session in self._sessions.values()), *self._closing)
+        self._sessions.clear()
+        self._streams.clear()
+
+
+class Preload:
+    """A reader that reads nothing: it keeps sources running so that the first viewer need not wait."""
+
+    RETRY = 5.0
+
+    def __init__(self, registry: Registry, name: str, query: str) -> None:
+        self.query = query
+        self.attachment: Attachment | None = None
+        self._registry = registry
+        self._name = name
+        self._task = asyncio.get_running_loop().create_task(self._hold(), name=f"preload {name}")
+
+    async def _hold(self) -> None:
+        pairs = [(key, value) for key, _, value in (part.partition("=") for part in self.query.split("&"))]
+        wants = wants_from_query(pairs)
+        while True:
+            ended = asyncio.Event()
+            try:
+                stream = self._registry.require(self._name)
+                self.attachment = await stream.attach(ReaderInfo("preload"), wants)
+                self.attachment.on_end = lambda _reason, ended=ended: ended.set()
+                if self.attachment.ended is None:
+                    await ended.wait()
+            except Go2pyError as error:
+                _log.info("preload of %s: %s", self._name, error)
+            finally:
+                if self.attachment is not None:
+                    self.attachment.close()
+                    self.attachment = None
+            await asyncio.sleep(self.RETRY)
+
+    def close(self) -> None:
+        self._task.cancel()

@@ -1,0 +1,47 @@
+"""What is committed makes sense on every machine, and to Supervisor."""
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+PLACES = (r"/ro" + r"ot/", r"/fa" + r"rm/", r"/wo" + r"rk/(?:main|shared|steering|\.library)", r"/tmp/bash_" + r"jobs")
+INDEX_HOSTS = {"pypi.org", "files.pythonhosted.org"}  # uv.lock names the public index; setup copes where it is another
+SUPERVISOR_READS = re.compile(r"(^|/)(config|repository)\.(ya?ml|json)$")
+
+
+@pytest.fixture(scope="module")
+def files(root: Path) -> list[str]:
+    """What git tracks, or would after `git add`."""
+    if not (git := shutil.which("git")) or not (root / ".git").exists():
+        pytest.skip("not a git clone")
+    command = [git, "-C", str(root), "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    listed = subprocess.run(command, capture_output=True, check=True, text=True).stdout.split("\0")
+    return [name for name in listed if name and (root / name).is_file()]
+
+
+def test_no_file_holds_a_path_of_a_machine(root: Path, files: list[str]) -> None:
+    own = [re.escape(f"{path}/") for path in (root, Path.home()) if len(path.parts) > 2]
+    pattern = re.compile("|".join([*PLACES, *own]))
+    wrong = []
+    for name in files:
+        data = (root / name).read_bytes()
+        if name == "uv.lock" or b"\0" in data:
+            continue
+        for number, line in enumerate(data.decode("utf-8", "replace").splitlines(), 1):
+            if pattern.search(line):
+                wrong.append(f"{name}:{number}: {line.strip()[:120]}")
+    assert not wrong, "\n" + "\n".join(wrong)
+
+
+def test_lock_names_only_the_public_index(root: Path) -> None:
+    lock = (root / "uv.lock").read_text("utf-8")
+    assert set(re.findall(r"https?://([^/\"]+)", lock)) <= INDEX_HOSTS
+    assert "file://" not in lock
+
+
+def test_supervisor_finds_one_app_and_one_repository(files: list[str]) -> None:
+    """Supervisor reads every file of these names, wherever it lies, as an app or a repository."""
+    assert {name for name in files if SUPERVISOR_READS.search(name)} <= {"addon/config.yaml", "repository.yaml"}
