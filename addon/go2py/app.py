@@ -20,7 +20,7 @@ from .config.values import Config, RtspConfig
 from .config.watch import ConfigDiff, Watcher, report
 from .errors import Go2pyError
 from .observe.events import Bus
-from .observe.log import fields, get_logger
+from .observe.log import LogConfig, fields, get_logger, shutdown
 from .observe.log import setup as setup_log
 from .outputs.rtsp import RtspServer
 from .protocols.http_auth import ServerAuth
@@ -133,7 +133,9 @@ class App:
             self._preload(config)
         if diff.sections & {"api", "app"}:
             self._background(self._api.apply())
-        if later := sorted(diff.sections & {"rtsp", "webrtc", "app", "log", "settings"}):
+        if "log" in diff.sections:
+            self._background(_set_up_log(config.log))
+        if later := sorted(diff.sections & {"rtsp", "webrtc", "app", "settings"}):
             _log.warning("reload: changes in %s take effect at the next start", ", ".join(later))
         self._warm_up()
 
@@ -205,17 +207,21 @@ class App:
 
 def run(files: ConfigFiles, config: Config) -> int:
     """Run the gateway until it is told to stop; the exit code, or `RESTART`. Raises `ConfigError`."""
-    log = setup_log(config.log)
+    problems = setup_log(config.log).problems
     try:
         _log.info(f"go2py platform={system()} version={__version__}")
         if config.path is not None:
             _log.info("config", extra=fields(path=str(config.path)))
         report(config)
-        for problem in log.problems:
+        for problem in problems:
             _log.warning(problem)
         return asyncio.run(_run(files, config))
     finally:
-        log.close()
+        shutdown()
+
+
+async def _set_up_log(config: LogConfig) -> None:
+    await asyncio.to_thread(setup_log, config)  # the old output gets time to take what waits for it
 
 
 async def _run(files: ConfigFiles, config: Config) -> int:

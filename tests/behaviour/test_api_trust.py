@@ -1,6 +1,7 @@
 """Who may do what over HTTP: addresses, passwords, cookies, names, origins."""
 
 import asyncio
+import base64
 from collections.abc import Mapping
 from dataclasses import replace
 from ipaddress import ip_network
@@ -8,15 +9,21 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from aiohttp import BasicAuth, ClientSession, CookieJar, WSServerHandshakeError
+from aiohttp import ClientSession, CookieJar, WSServerHandshakeError
 
 from go2py.api.auth import COOKIE, cookie_life, parse_basic, sign_cookie
 from go2py.api.caller import host_name, is_foreign_page, is_own_host
 from go2py.config.trust import Credentials
+from go2py.config.values import ApiConfig
 from go2py.observe.secret import Secret
 from tests.fakes.gateway import API, CREDENTIALS, Gateway
 
-LOGIN = BasicAuth("admin", "correct horse")
+
+def basic(password: str) -> dict[str, str]:
+    return {"Authorization": "Basic " + base64.b64encode(f"admin:{password}".encode()).decode()}
+
+
+LOGIN = basic("correct horse")
 REMOTE = {"X-Forwarded-For": "203.0.113.9"}
 """What makes a request over loopback one from elsewhere."""
 
@@ -34,8 +41,8 @@ async def test_loopback_is_open_and_elsewhere_is_not(tmp_path: Path) -> None:
         assert await status(gateway) == 200
         for path in ("/api", "/", "/nothing", "/api/ws?src=door", "/stream/door/add", "/api/log"):
             assert await status(gateway, path, headers=REMOTE) == 401
-        assert await status(gateway, headers=REMOTE, auth=LOGIN) == 200
-        assert await status(gateway, headers=REMOTE, auth=BasicAuth("admin", "wrong")) == 401
+        assert await status(gateway, headers=REMOTE | LOGIN) == 200
+        assert await status(gateway, headers=REMOTE | basic("wrong")) == 401
         async with ClientSession() as http, http.get(gateway.url + "/api", headers=REMOTE) as answer:
             assert answer.headers["WWW-Authenticate"] == 'Basic realm="go2rtc"'
             assert await answer.text() == "Unauthorized\n"
@@ -59,7 +66,7 @@ async def test_a_listed_proxy_speaks_for_itself(tmp_path: Path) -> None:
 async def test_local_auth(tmp_path: Path) -> None:
     async with Gateway(tmp_path, replace(API, local_auth=True)) as gateway:
         assert await status(gateway) == 401
-        assert await status(gateway, auth=LOGIN) == 200
+        assert await status(gateway, headers=LOGIN) == 200
 
 
 async def test_unix_socket(tmp_path: Path) -> None:
@@ -70,22 +77,29 @@ async def test_unix_socket(tmp_path: Path) -> None:
         assert gateway.server.addresses == (f"unix:{path}",)
         async with ClientSession(connector=UnixConnector(path)) as http, http.get("http://go2rtc/api") as answer:
             assert answer.status == 200
-    assert not Path(path).exists()
+    assert not await asyncio.to_thread(Path(path).exists)
     async with (
         Gateway(tmp_path, replace(API, listen="", unix_listen=path, local_auth=True)),
         ClientSession(connector=UnixConnector(path)) as http,
     ):
         async with http.get("http://localhost/api") as answer:
             assert answer.status == 401
-        async with http.ws_connect("http://localhost/api/ws?src=door", auth=LOGIN) as socket:
+        async with http.ws_connect("http://localhost/api/ws?src=door", headers=LOGIN) as socket:
             assert not socket.closed
 
 
 async def test_a_rebound_name_is_refused_without_credentials(tmp_path: Path) -> None:
     async with Gateway(tmp_path, replace(API, hosts=("cams.example.org",))) as gateway:
         assert await status(gateway, headers={"Host": "evil.example"}) == 403
-        assert await status(gateway, headers={"Host": "evil.example"}, auth=LOGIN) == 200
-        for host in ("localhost:1984", "[::1]:1984", "10.0.0.3", "homeassistant.local:1984", "go2py", "cams.example.org"):
+        assert await status(gateway, headers={"Host": "evil.example"} | LOGIN) == 200
+        for host in (
+            "localhost:1984",
+            "[::1]:1984",
+            "10.0.0.3",
+            "homeassistant.local:1984",
+            "go2py",
+            "cams.example.org",
+        ):
             assert await status(gateway, headers={"Host": host}) == 200
         assert await status(gateway, headers={"Host": "a b"}) == 400
         assert await status(gateway, headers={"Host": ""}) == 400
@@ -98,7 +112,7 @@ async def test_pages_of_other_origins_change_nothing(tmp_path: Path, method: str
     async with Gateway(tmp_path) as gateway:
         for headers in ({"Origin": "https://evil.example"}, {"Origin": "null"}, {"Sec-Fetch-Site": "cross-site"}):
             assert await status(gateway, path, method, headers=headers) == 403
-            assert await status(gateway, path, method, headers=headers | REMOTE, auth=LOGIN) == 403
+            assert await status(gateway, path, method, headers=headers | REMOTE | LOGIN) == 403
         assert gateway.ended == []
         assert gateway.context.registry.get("fake://x") is None
         assert await status(gateway, path, method, headers={"Origin": gateway.url}) == 200
@@ -140,7 +154,7 @@ async def test_cors_only_when_asked_for(tmp_path: Path) -> None:
 
 async def test_a_login_leaves_a_cookie_that_opens_the_websocket(tmp_path: Path) -> None:
     async with Gateway(tmp_path) as gateway, ClientSession(cookie_jar=CookieJar(unsafe=True)) as http:
-        async with http.get(gateway.url + "/api", headers=REMOTE, auth=LOGIN) as answer:
+        async with http.get(gateway.url + "/api", headers=REMOTE | LOGIN) as answer:
             cookie = answer.cookies[COOKIE]
         assert cookie["httponly"]
         assert cookie["samesite"] == "Strict"
@@ -159,23 +173,68 @@ async def test_guessing_is_slowed_down_and_then_refused(tmp_path: Path) -> None:
     async with Gateway(tmp_path) as gateway:
         gateway.context.gate.throttle.FIRST = 0.01
         gateway.context.gate.throttle.LAST = 0.02
-        wrong = BasicAuth("admin", "wrong")
-        assert [await status(gateway, headers=REMOTE, auth=wrong) for _ in range(5)] == [401] * 5
-        assert await status(gateway, headers=REMOTE, auth=LOGIN) == 200
+        wrong = basic("wrong")
+        assert [await status(gateway, headers=REMOTE | wrong) for _ in range(5)] == [401] * 5
+        assert await status(gateway, headers=REMOTE | LOGIN) == 200
         gateway.context.gate.throttle.FIRST = gateway.context.gate.throttle.LAST = 30.0
         for _ in range(3):
-            await status(gateway, headers=REMOTE, auth=wrong)
-        first = asyncio.create_task(status(gateway, headers=REMOTE, auth=wrong))
+            await status(gateway, headers=REMOTE | wrong)
+        first = asyncio.create_task(status(gateway, headers=REMOTE | wrong))
         await first
-        assert await status(gateway, headers=REMOTE, auth=wrong) == 429
+        assert await status(gateway, headers=REMOTE | wrong) == 429
         assert await status(gateway) == 200, "who needs no password is not held up"
+
+
+async def test_guessers_behind_a_listed_proxy_do_not_hold_up_others(tmp_path: Path) -> None:
+    api = replace(API, local_auth=True, trusted_proxies=(ip_network("127.0.0.1/32"),))
+    async with Gateway(tmp_path, api) as gateway:
+        gateway.context.gate.throttle.FIRST = gateway.context.gate.throttle.LAST = 30.0
+        for _ in range(4):
+            await status(gateway, headers=REMOTE | basic("wrong"))
+        assert await status(gateway, headers=REMOTE | LOGIN) == 429
+        assert await status(gateway, headers={"X-Forwarded-For": "203.0.113.9, 203.0.113.10"} | LOGIN) == 200
+
+
+async def test_home_assistants_managed_config(tmp_path: Path) -> None:
+    """What HA 2026.11 writes for its own process: a unix socket, a whitelist, a password even for itself."""
+    from aiohttp import UnixConnector
+
+    names = ("", "/frame.jpeg", "/preload", "/schemes", "/streams", "/webrtc", "/ws")
+    api = ApiConfig(
+        listen="",
+        unix_listen=str(tmp_path / "go2rtc.sock"),
+        allow_paths=("/", *(f"/api{name}" for name in names)),
+        local_auth=True,
+    )
+    modules = ["api", "exec", "ffmpeg", "http", "mjpeg", "onvif", "rtmp", "rtsp", "srtp", "webrtc", "ws"]
+    async with (
+        Gateway(tmp_path, api, modules=modules),
+        ClientSession("http://localhost", connector=UnixConnector(api.unix_listen), headers=LOGIN) as http,
+    ):
+        for name in ("", "/preload", "/schemes", "/streams", "/frame.jpeg?src=door"):
+            async with http.get(f"/api{name}") as answer:
+                assert answer.status == 200
+        for path in ("/api/config", "/api/restart", "/api/exit?code=0", "/api/events", "/api/log"):
+            async with http.post(path) as answer:
+                assert answer.status in {404, 405}
+        async with http.ws_connect("/api/ws?src=door") as socket:
+            assert not socket.closed
 
 
 async def test_allow_paths_is_exact(tmp_path: Path) -> None:
     async with Gateway(tmp_path, replace(API, allow_paths=("/api", "/api/streams"))) as gateway:
         assert await status(gateway) == 200
         assert await status(gateway, "/api/streams") == 200
-        for path in ("/", "/api/", "/api/config", "/api/streams.dot", "/api/ws", "/api/events", "/streams", "/api/exit"):
+        for path in (
+            "/",
+            "/api/",
+            "/api/config",
+            "/api/streams.dot",
+            "/api/ws",
+            "/api/events",
+            "/streams",
+            "/api/exit",
+        ):
             assert await status(gateway, path) == 404
 
 

@@ -1,6 +1,7 @@
 """RTSP cameras that misbehave: what can be tolerated is, the rest ends with a clear sentence."""
 
 import asyncio
+from pathlib import Path
 
 import pytest
 
@@ -38,6 +39,13 @@ async def test_missing_credentials_are_asked_for() -> None:
         with pytest.raises(Unauthorized, match="wants a user and password"):
             async with watching(f"rtsp://127.0.0.1:{camera.port}/stream"):
                 pass
+
+
+async def test_camera_that_closes_behind_a_challenge() -> None:
+    script = Script(user="admin", password=PASSWORD, close_on_401=True)
+    async with Camera(script) as camera, watching(camera.url) as playing:
+        await playing.more(0)
+        assert camera.seen.connections == 2
 
 
 async def test_stale_nonce_in_mid_session(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -112,7 +120,7 @@ async def test_ssrc_sequence_clock_and_size_change_in_mid_stream() -> None:
 @pytest.mark.parametrize("keepalive", ["refuse", "ignore"])
 async def test_refused_keepalive_is_not_fatal(keepalive: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(RtspClient, "keepalive_interval", 0.1)
-    async with Camera(Script(keepalive=keepalive)) as camera, watching(camera.url + "#timeout=0.3") as playing:
+    async with Camera(Script(keepalive=keepalive)) as camera, watching(camera.url + "#timeout=1") as playing:
         await playing.sink.until(lambda: camera.seen.requests["OPTIONS"] >= 3)
         await playing.more(0)
 
@@ -135,14 +143,14 @@ async def test_pulled_cable_is_noticed() -> None:
 
 async def test_rare_pictures_are_no_reason_to_end() -> None:
     script = Script(fps=0.5, audio=False, rtcp=False)
-    async with Camera(script) as camera, watching(camera.url + "#timeout=0.3") as playing:
-        await playing.more(0, 3)
-        assert camera.seen.requests["OPTIONS"] + camera.seen.requests["GET_PARAMETER"] > 3, "asked whether it is there"
+    async with Camera(script) as camera, watching(camera.url + "#timeout=1") as playing:
+        await playing.more(0, 4)
+        assert camera.seen.requests["OPTIONS"] + camera.seen.requests["GET_PARAMETER"] >= 2, "asked whether it is there"
         assert camera.seen.connections == 1
 
 
 async def test_missing_answer_to_play() -> None:
-    async with Camera(Script(answer_play=False)) as camera, watching(camera.url + "#timeout=0.5") as playing:
+    async with Camera(Script(answer_play=False)) as camera, watching(camera.url + "#timeout=1") as playing:
         await playing.more(0, 30)
 
 
@@ -157,6 +165,33 @@ async def test_camera_that_goes_away() -> None:
         await camera.start()
         async with watching(camera.url) as again:
             await again.more(0)
+
+
+@pytest.mark.parametrize("suffix", ["", "#transport=udp"])
+async def test_nothing_is_left_behind(suffix: str) -> None:
+    def left() -> tuple[int, int]:
+        return len(asyncio.all_tasks()), len(list(Path("/proc/self/fd").iterdir()))
+
+    async with Camera() as camera:
+        before = left()
+        for wanted in (None, frozenset({1})):
+            async with watching(camera.url + suffix, wanted) as playing:
+                await playing.more(1)
+        camera.script.max_sessions = 0
+        async with watching(camera.url + suffix) as playing:
+            assert isinstance(await playing.ended(), Busy)
+        camera.script = Script(user="a", password="b")
+        with pytest.raises(Unauthorized):
+            async with watching(f"rtsp://127.0.0.1:{camera.port}/stream"):
+                pass
+        camera.script = Script()
+        camera.pull_cable()
+        with pytest.raises(Unreachable):
+            async with watching(camera.url + "#timeout=0.2"):
+                pass
+        camera.plug_in()
+        while camera.seen.playing or left() != before:
+            await asyncio.sleep(0.02)
 
 
 async def test_server_that_never_answers() -> None:

@@ -43,6 +43,20 @@ async def test_media_parameter_keeps_one_kind() -> None:
         await playing.more(0)
 
 
+@pytest.mark.parametrize("track", ["track0", "track1"])
+async def test_one_track_that_is_refused_does_not_take_the_other_with_it(track: str) -> None:
+    async with Camera(Script(refuse_track=track)) as camera, watching(camera.url) as playing:
+        await playing.more(1 if track == "track0" else 0)
+
+
+async def test_unknown_codecs_and_medias_are_listed_not_fatal() -> None:
+    extra = "m=video 0 RTP/AVP 99\r\na=rtpmap:99 FANCY/90000\r\na=control:track2\r\nm=vana 0 RTP/AVP 108\r\n"
+    async with Camera(Script(extra_sdp=extra)) as camera, watching(camera.url) as playing:
+        assert [offer.label() for offer in playing.offers][2:] == ["video, recvonly, FANCY"]
+        await playing.more(0)
+        assert camera.seen.setups == 2
+
+
 async def test_audio_only_camera_plays() -> None:
     async with Camera(Script(audio_only=True)) as camera, watching(camera.url) as playing:
         await playing.more(0)

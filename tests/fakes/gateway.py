@@ -13,7 +13,7 @@ from go2py.config.load import ConfigFiles
 from go2py.config.settings import StreamSettings
 from go2py.config.store import ConfigStore
 from go2py.config.trust import Credentials, Gate
-from go2py.config.values import ApiConfig, Config, StreamConfig
+from go2py.config.values import ApiConfig, CandidateFilters, Config, Endpoint, StreamConfig, WebRtcConfig
 from go2py.errors import SourceError
 from go2py.observe.events import Bus
 from go2py.observe.secret import Secret
@@ -111,9 +111,10 @@ class Gateway:
         if self.webrtc is None:
             from go2py.outputs.webrtc.port import WebRtcPort
             from go2py.outputs.webrtc.session import WebRtcService
-            from go2py.outputs.webrtc.settings import Filters, PortSettings
 
-            self.webrtc = WebRtcService(WebRtcPort(PortSettings("127.0.0.1:0/udp", filters=Filters(loopback=True))))
+            endpoint = Endpoint("127.0.0.1", 0, "udp")
+            config = WebRtcConfig("127.0.0.1:0/udp", endpoint, filters=CandidateFilters(loopback=True))
+            self.webrtc = WebRtcService(WebRtcPort(config))
             await self.webrtc.start()
         return self.webrtc
 

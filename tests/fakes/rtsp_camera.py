@@ -20,7 +20,8 @@ from go2py.protocols.rtsp_headers import Transport
 from .clip import LARGE, SMALL, Clip, clip
 from .rtsp_pump import Pump, Track
 
-VIDEO, AUDIO = 0, 1
+TRACKS = ("track0", "track1", "track2")
+"""Control URLs of picture, sound and loudspeaker."""
 
 
 @dataclass(slots=True)
@@ -31,9 +32,12 @@ class Script:
     password: str = ""
     auth: str = "SHA-256"
     """`basic`, or the algorithm of Digest."""
+    close_on_401: bool = False
     fps: float = 25.0
     gop: int = 25
     """Pictures from one key picture to the next."""
+    first: int = 0
+    """Number of a session's first picture; 0 is a key picture."""
     audio: bool = True
     audio_only: bool = False
     rtcp: bool = True
@@ -43,6 +47,8 @@ class Script:
     """More get 453."""
     refuse_transport: str = ""
     """`tcp` or `udp`: gets 461."""
+    refuse_track: str = ""
+    """One of `TRACKS`: its SETUP gets 404."""
     content_base: str | None = None
     """None: the right one; empty: none at all."""
     redirect: str = ""
@@ -81,6 +87,8 @@ class Seen:
     answers_from_client: int = 0
     receiver_reports: int = 0
     punches: int = 0
+    talk: list[bytes] = field(default_factory=list)
+    """RTP packets for the loudspeaker."""
     headers: list[Request] = field(default_factory=list)
     """All requests."""
 
@@ -94,7 +102,10 @@ class Seen:
 
 
 class Camera:
-    """Use as `async with Camera() as camera:`, then dial `camera.url`."""
+    """Use as `async with Camera() as camera:`, then dial `camera.url`.
+
+    One that refuses its first callers: `stop()` it first thing, `start()` it later; the port stays.
+    """
 
     def __init__(self, script: Script | None = None, *, host: str = "127.0.0.1", seed: int = 1) -> None:
         self.script = script or Script()
@@ -280,8 +291,9 @@ class _Client:
                     await self._serve_request(message)
             case Response():
                 seen.answers_from_client += 1
-            case Interleaved():
-                return
+            case Interleaved(channel, packet):
+                if 2 in self.tracks and channel == self.tracks[2].channel:
+                    seen.talk.append(packet)
 
     def _authorized(self, request: Request) -> bool:
         auth = self.camera.auth()
@@ -293,6 +305,8 @@ class _Client:
             return True
         challenges = auth.challenge(now, stale=verdict is Verdict.STALE)
         self._answer(request, 401, [("WWW-Authenticate", value) for value in challenges])
+        if self.camera.script.close_on_401:
+            self._writer.close()
         return False
 
     def _answer(
@@ -349,13 +363,13 @@ class _Client:
         if asked.protocol == script.refuse_transport:
             self._answer(request, 461)
             return
-        kind = AUDIO if request.url.rstrip("/").endswith("track1") or script.audio_only else VIDEO
-        if not request.url.rstrip("/").endswith(("track0", "track1", "track2")):
+        name = request.url.rstrip("/").rpartition("/")[2]
+        if name not in TRACKS or name == script.refuse_track:
             self._answer(request, 404)
             return
-        track = Track(camera, kind, self.send)
+        track = Track(camera, TRACKS.index(name), self.send, lambda: self.silent)
         answer = track.connect(asked, self._writer.get_extra_info("peername")[0])
-        self.tracks[kind] = track
+        self.tracks[track.number] = track
         session = f"{self._session};timeout={script.session_timeout}"
         self._answer(request, 200, [("Transport", str(answer)), ("Session", session)])
 

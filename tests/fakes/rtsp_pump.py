@@ -1,7 +1,5 @@
 """The media of the fake camera: what a session sends while it plays."""
 
-from __future__ import annotations
-
 import asyncio
 import socket
 import time
@@ -23,9 +21,10 @@ GARBAGE = b"\x17rubbish\x00$\xff\xff\xff between frames"
 class Track:
     """One media of a session and the way it takes: channels of the connection, or a pair of ports."""
 
-    def __init__(self, camera: Camera, kind: int, send: Callable[[bytes], None]) -> None:
-        self.camera = camera
-        payload_type, clock_rate = (96, 90_000) if kind == 0 else (8, 8_000)
+    def __init__(self, camera: Camera, number: int, send: Callable[[bytes], None], silent: Callable[[], bool]) -> None:
+        self.camera, self.number = camera, number
+        self._silent = silent
+        payload_type, clock_rate = (96, 90_000) if number == 0 else (8, 8_000)
         roll = camera.random.getrandbits
         self.rtp = RtpState(payload_type, clock_rate, roll(32), roll(16), roll(32))
         self._send = send
@@ -49,6 +48,11 @@ class Track:
             loop.add_reader(one, self._readable, one)
         first, second = (one.getsockname()[1] for one in self._sockets)
         return Transport("udp", client_port=asked.client_port, server_port=(first, second))
+
+    @property
+    def channel(self) -> int:
+        """The interleaved channel of RTP."""
+        return self._channels[0]
 
     def close(self) -> None:
         for one in self._sockets:
@@ -79,7 +83,7 @@ class Track:
             self._send(request)
 
     def _datagram(self, packet: bytes, *, control: bool) -> None:
-        if self._sockets and not self.camera.unplugged:
+        if self._sockets and not self._silent():
             self._sockets[control].sendto(packet, self._to[control])
 
     def _readable(self, sock: socket.socket) -> None:
@@ -100,7 +104,7 @@ class Pump:
         self._camera, self._tracks = camera, tracks
         jobs = {0: self._video, 1: self._audio}
         loop = asyncio.get_running_loop()
-        self._tasks = [loop.create_task(jobs[kind](track)) for kind, track in tracks.items()]
+        self._tasks = [loop.create_task(jobs[number](track)) for number, track in tracks.items() if number in jobs]
         self._tasks.append(loop.create_task(self._reports()))
 
     async def stop(self) -> None:
@@ -109,7 +113,7 @@ class Pump:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def _video(self, track: Track) -> None:
-        number, due, clip = 0, time.monotonic(), self._camera.clip
+        number, due, clip = self._camera.script.first, time.monotonic(), self._camera.clip
         while True:
             script = self._camera.script
             if self._camera.clip is not clip:
@@ -148,6 +152,8 @@ class Pump:
                 seconds = self._camera.now()
                 wall = time.time() + self._camera.clock_offset
                 for track in self._tracks.values():
+                    if track.number == 2:
+                        continue
                     track.put(track.rtp.sender_report(seconds, wall), control=True)
             await asyncio.sleep(1.0)
 

@@ -29,6 +29,8 @@ class FakeCamera:
     fps: float = 50.0
     gop: int = 10
     mute_video: bool = False
+    answers: asyncio.Event | None = None
+    """Until it is set, connecting takes for ever."""
     opened: int = 0
     closed: int = 0
     playing: list[FakeSource] = field(default_factory=list)
@@ -56,6 +58,8 @@ class FakeSource(Source):
     async def open(self) -> Sequence[Offer]:
         self.camera.opened += 1
         await asyncio.sleep(0)
+        if self.camera.answers is not None:
+            await self.camera.answers.wait()
         if self.camera.error is not None:
             raise self.camera.error
         return self.camera.offers

@@ -7,10 +7,16 @@ import time
 import pytest
 
 from go2py.errors import ProtocolError
+from go2py.media.codec import Codec
+from go2py.protocols import sdp
 from go2py.protocols.http_auth import ClientAuth, ServerAuth, parse_challenges
-from go2py.protocols.rtsp import Parser
+from go2py.protocols.rtp.packet import build
+from go2py.protocols.rtsp import Parser, interleaved_header
 from go2py.protocols.rtsp_headers import Session, Transport
 from go2py.protocols.rtsp_url import RtspUrl, base_url, control_url
+from go2py.sources.rtsp.connection import Connection
+from go2py.sources.rtsp.receiver import Receiver
+from tests.fakes.sink import RecordingSink
 
 SECONDS = 1.5
 SAMPLES = (
@@ -70,6 +76,41 @@ def test_parser(resync: bool) -> None:
         assert error == cut_error
         if not error:
             assert pieces == whole
+
+
+async def test_connection_delivers_the_same_however_it_is_cut() -> None:
+    roll, end = random.Random(9), time.monotonic() + SECONDS
+    media = sdp.Media("video", "recvonly", "", (Codec("H264", "video", 90_000),), (96,))
+    while time.monotonic() < end:
+        frames = [
+            interleaved_header(roll.choice((0, 0, 1, 9)), len(packet)) + packet
+            for packet in (_packet(roll, number) for number in range(40))
+        ]
+        for _ in range(roll.randrange(3)):
+            frames.insert(roll.randrange(len(frames)), roll.choice(SAMPLES))
+        data = b"".join(frames)
+        if roll.random() < 0.5:
+            data = mutated(roll, data)
+        whole, pieces = _delivered(media, [data]), []
+        while data:
+            size = roll.randrange(1, 400)
+            pieces.append(data[:size])
+            data = data[size:]
+        assert _delivered(media, pieces) == whole
+
+
+def _packet(roll: random.Random, number: int) -> bytes:
+    packet = build(96, roll.random() < 0.5, number, number // 2 * 3600, 1, roll.randbytes(roll.randrange(60)))
+    return packet if roll.random() < 0.9 else roll.randbytes(1) + packet[1:]
+
+
+def _delivered(media: sdp.Media, pieces: list[bytes]) -> tuple[list[tuple[bytes, ...]], bool]:
+    sink, connection = RecordingSink(), Connection()
+    connection.receivers[0] = Receiver(0, media, sink)
+    connection.control[1] = connection.receivers[0]
+    for piece in pieces:
+        connection.received(piece)
+    return [unit.units for unit in sink.units[0]], connection.lost.done()
 
 
 def test_header_values() -> None:

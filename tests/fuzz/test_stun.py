@@ -4,7 +4,8 @@ import random
 
 from go2py.errors import ProtocolError
 from go2py.outputs.webrtc.candidates import make_candidate, parse_candidate, priority
-from go2py.outputs.webrtc.ice import Credentials, IceAgent, SockAddr
+from go2py.outputs.webrtc.ice import IceAgent
+from go2py.outputs.webrtc.pairs import Credentials, SockAddr
 from go2py.protocols import stun
 from go2py.protocols.rfc4571 import Deframer, frame
 from go2py.protocols.stun import Attribute, Kind

@@ -11,7 +11,9 @@ from go2py.errors import NegotiationError, ProtocolError
 from go2py.outputs.webrtc.negotiation import answer_media, slots_of, wants_of
 from go2py.protocols.webrtc_sdp import MAX_SIZE, Local, build_answer, parse_fragment, parse_offer
 
-OFFERS = [path.read_text() for path in sorted((Path(__file__).resolve().parents[1] / "captures" / "offers").glob("*"))]
+OFFERS = [
+    path.read_text() for path in sorted((Path(__file__).resolve().parents[1] / "captures" / "offers").glob("*.sdp"))
+]
 LOCAL = Local("ufrag", "password", "sha-256 AA", "passive")
 SPLINTERS = [
     "m=",

@@ -33,10 +33,8 @@ function start(codecs, keep = 5) {
   const video = document.getElementById("v");
   video.onerror = () => errors.push(video.error.message);
   const source = new MediaSource();
-  const socket = new WebSocket("ws://" + location.host + "/ws?codecs=" + codecs);
-  socket.binaryType = "arraybuffer";
   let buffer, pending = new Uint8Array(2 * 1024 * 1024), size = 0;
-  source.addEventListener("sourceopen", () => { window.opened = true; }, {once: true});
+  source.addEventListener("sourceopen", connect, {once: true});
   video.src = URL.createObjectURL(source);
   video.play();
   function updated() {
@@ -54,7 +52,12 @@ function start(codecs, keep = 5) {
     }
   }
   window.messages = [];
-  socket.onmessage = event => {
+  function connect() {
+    const socket = new WebSocket("ws://" + location.host + "/ws?codecs=" + codecs);
+    socket.binaryType = "arraybuffer";
+    socket.onmessage = received;
+  }
+  function received(event) {
     if (typeof event.data == "string") {
       window.text = JSON.parse(event.data);
       messages.push("text");
@@ -68,7 +71,7 @@ function start(codecs, keep = 5) {
     if (buffer.updating || size > 0) {
       pending.set(new Uint8Array(event.data), size); size += event.data.byteLength;
     } else buffer.appendBuffer(event.data);
-  };
+  }
 }
 function state() {
   const v = document.getElementById("v"), q = v.getVideoPlaybackQuality(), ranges = [];

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import av
 import pytest
+from av.audio.codeccontext import AudioCodecContext
+from av.video.codeccontext import VideoCodecContext
 
 from go2py.errors import Unauthorized
 from go2py.media.unit import AccessUnit
@@ -92,7 +94,8 @@ def decoded(units: Sequence[AccessUnit]) -> int:
     context = av.CodecContext.create(DECODERS[codec.name], "r")
     if codec.config:
         context.extradata = codec.config
-    if isinstance(context, av.AudioCodecContext) and not codec.config:
+    assert isinstance(context, VideoCodecContext | AudioCodecContext)
+    if isinstance(context, AudioCodecContext) and not codec.config:
         context.sample_rate = codec.rate
         context.layout = "stereo" if codec.channels == 2 else "mono"
     frames = 0

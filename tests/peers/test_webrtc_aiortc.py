@@ -5,12 +5,15 @@ import asyncio
 import av
 import pytest
 from aiortc import RTCPeerConnection, RTCSessionDescription
-from aiortc.mediastreams import MediaStreamTrack
+from aiortc.mediastreams import AudioStreamTrack, MediaStreamTrack
 
 from go2py.errors import NegotiationError, ProtocolError
+from go2py.media.codec import Codec
 from go2py.outputs.webrtc.session import WebRtcService
 from go2py.streams.reader import ReaderInfo
 from go2py.streams.registry import Registry
+from go2py.streams.source import Offer
+from tests.fakes.loop import Clip, clip
 from tests.fakes.webrtc import gateway
 
 
@@ -82,6 +85,26 @@ async def test_microphone_alone_is_refused_without_backchannel() -> None:
             await pc.close()
         assert not service.sessions
         assert not registry.require("door").attachments
+
+
+async def test_microphone_alone_is_taken_where_somebody_listens() -> None:
+    heard = Clip(offers=(*clip().offers, Offer((Codec("PCMA", "audio", 8_000, 1),), "sendonly")))
+    async with gateway(heard) as (registry, service):
+        pc = RTCPeerConnection()
+        try:
+            pc.addTrack(AudioStreamTrack())
+            pc.getTransceivers()[0].direction = "sendonly"
+            await pc.setLocalDescription(await pc.createOffer())
+            text, session = await service.answer(
+                registry.require("door"), pc.localDescription.sdp, ReaderInfo("webrtc", "ws")
+            )
+            assert "a=recvonly" in text
+            await pc.setRemoteDescription(RTCSessionDescription(text, "answer"))
+            async with asyncio.timeout(20):
+                while not session.connected:
+                    await asyncio.sleep(0.05)
+        finally:
+            await pc.close()
 
 
 async def test_candidates_trickle_both_ways() -> None:

@@ -4,6 +4,7 @@ import asyncio
 import json
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -33,7 +34,7 @@ async def test_webrtcbin_decodes(encoding: str) -> None:
                 offer = json.loads(await viewer.stdout.readline())["offer"]
                 answer, _ = await service.answer(registry.require("door"), offer, ReaderInfo("webrtc/whep", "http"))
                 viewer.stdin.write(json.dumps({"answer": answer}).encode() + b"\n")
-                seen = {"pictures": 0, "caps": ""}
+                seen: dict[str, Any] = {"pictures": 0}
                 while seen["pictures"] < 40:
                     seen = json.loads(await viewer.stdout.readline())
             assert "width=(int)640" in seen["caps"]

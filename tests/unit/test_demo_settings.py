@@ -37,6 +37,7 @@ def test_rates_have_units() -> None:
         ("seed=x", "whole number"),
         ("video=none&audio=none", "both"),
         ("colour=red", "'colour'"),
+        ("fps=25&" * 200, "hundreds"),
     ],
 )
 def test_a_value_that_cannot_be_is_refused_with_what_can(query: str, words: str) -> None:

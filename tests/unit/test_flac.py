@@ -24,7 +24,7 @@ def decode(codec: Codec, packets: list[bytes]) -> list[int]:
         data += encoder.frame(packet, number)
         number += encoder.samples(packet)
     samples: list[int] = []
-    with av.open(io.BytesIO(data)) as container:
+    with av.open(io.BytesIO(data), "r") as container:
         for frame in container.decode(audio=0):
             width = 1 if frame.format.is_planar else frame.layout.nb_channels
             planes = [memoryview(bytes(plane)[: frame.samples * 2 * width]).cast("h") for plane in frame.planes]

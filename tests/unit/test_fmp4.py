@@ -146,7 +146,7 @@ def test_libav_reads_it_from_the_edit_on(codec: str) -> None:
             number + 1, 1, payload,
             dts=start + number * 90_000 // FPS, duration=90_000 // FPS, flags=fmp4.KEY if key else fmp4.NON_KEY,
         )  # fmt: skip
-    with av.open(io.BytesIO(data)) as container:
+    with av.open(io.BytesIO(data), "r") as container:
         frames = list(container.decode(video=0))
     assert len(frames) == len(pictures)
     assert (frames[0].width, frames[0].height) == (320, 240)
@@ -161,8 +161,8 @@ def test_libav_reads_flac_and_opus() -> None:
     for number, packet in enumerate(tone):
         data += fmp4.fragment(1, 1, pcma.frame(bytes([0x55] * 160), number * 160), dts=number * 160, duration=160)
         data += fmp4.fragment(2, 2, packet, dts=number * 960, duration=960)
-    with av.open(io.BytesIO(data)) as container:
+    with av.open(io.BytesIO(data), "r") as container:
         assert [stream.codec_context.name for stream in container.streams.audio] == ["flac", "opus"]
         assert sum(frame.samples for frame in container.decode(audio=0)) == len(tone) * 160
-    with av.open(io.BytesIO(data)) as container:
+    with av.open(io.BytesIO(data), "r") as container:
         assert sum(frame.samples for frame in container.decode(audio=1)) == len(tone) * 960

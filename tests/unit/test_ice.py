@@ -8,7 +8,8 @@ import pytest
 
 from go2py.outputs.webrtc import ice
 from go2py.outputs.webrtc.candidates import Candidate, make_candidate, parse_candidate, priority
-from go2py.outputs.webrtc.ice import Credentials, IceAgent, SockAddr
+from go2py.outputs.webrtc.ice import IceAgent
+from go2py.outputs.webrtc.pairs import Credentials, SockAddr
 from go2py.protocols import stun
 from go2py.protocols.stun import Attribute, Kind
 

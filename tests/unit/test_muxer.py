@@ -7,7 +7,7 @@ from itertools import pairwise
 import pytest
 
 from go2py.errors import Unsupported
-from go2py.media.codec import G722, JPEG, Codec
+from go2py.media.codec import AAC, G722, JPEG, MP3, Codec
 from go2py.media.unit import AccessUnit
 from go2py.outputs.lane import Lane, container_codec
 from go2py.outputs.muxer import MESSAGE_BYTES, REPLAY_SECONDS, Batch, Muxer
@@ -73,8 +73,8 @@ def published(units: list[AccessUnit], track: Track | None = None) -> Track:
     return track
 
 
-def gop(count: int, **options: int) -> list[AccessUnit]:
-    return [picture(number, key=number == 0, **options) for number in range(count)]
+def gop(count: int, size: int = 100) -> list[AccessUnit]:
+    return [picture(number, key=number == 0, size=size) for number in range(count)]
 
 
 def test_all_readers_of_the_same_tracks_share_the_bytes() -> None:
@@ -238,10 +238,11 @@ def test_the_longest_recent_distance_is_claimed() -> None:
 
 def test_slow_cameras_claim_their_pace() -> None:
     lane = Lane(1, H264)
+    found = []
     for second in range(5):
         unit = AccessUnit(H264, (b"x",), second * 90_000, arrived=0.0)
-        (found,) = samples(b"".join(lane.fragments(unit, 1)))
-    assert found[2] == 90_000
+        found = samples(b"".join(lane.fragments(unit, 1)))
+    assert found == [(1, 4 * 90_000, 90_000)]
 
 
 def test_missing_sound_is_bridged() -> None:
@@ -251,6 +252,22 @@ def test_missing_sound_is_bridged() -> None:
         assert len(samples(b"".join(lane.fragments(AccessUnit(OPUS, (packet,), dts, arrived=0.0), 1)))) == 1
     bridged = samples(b"".join(lane.fragments(AccessUnit(OPUS, (packet,), 48_000, arrived=0.0), 1)))
     assert bridged == [(2, 2880, 48_000 - 2880), (2, 48_000, 960)]
+
+
+@pytest.mark.parametrize(
+    ("codec", "frame", "duration"),
+    [
+        (Codec(AAC, "audio", 16_000, 1, config=bytes.fromhex("1408")), b"frame", 1024),
+        (Codec(AAC, "audio", 16_000, 1), b"frame", 1024),
+        (Codec(AAC, "audio", 16_000, 1, config=b"\xff"), b"frame", 1024),
+        (Codec(MP3, "audio", 90_000, 2), bytes.fromhex("fffb9064") + bytes(413), 1152 * 90_000 // 44_100),
+        (Codec(MP3, "audio", 90_000, 2), b"no frame", 45_000),
+        (PCMA, bytes(240), 240),
+    ],
+)
+def test_sound_claims_what_it_lasts(codec: Codec, frame: bytes, duration: int) -> None:
+    unit = AccessUnit(codec, (frame,), 0, arrived=0.0)
+    assert samples(b"".join(Lane(2, codec).fragments(unit, 1))) == [(2, 0, duration)]
 
 
 @pytest.mark.parametrize(

@@ -110,8 +110,9 @@ def test_a_redirect_keeps_credentials() -> None:
     moved = one.judge(one.request("DESCRIBE"), answered(302, ("Location", "rtsp://other:1/y")))
     assert isinstance(moved, RtspUrl)
     assert (str(moved), moved.user, moved.password) == ("rtsp://other:1/y", "u", "p")
-    with pytest.raises(ProtocolError):
-        one.judge(one.request("DESCRIBE"), answered(302))
+    for fields in ((), (("Location", "http://other/"),)):
+        with pytest.raises(ProtocolError):
+            one.judge(one.request("DESCRIBE"), answered(302, *fields))
 
 
 @pytest.mark.parametrize(

@@ -12,9 +12,8 @@ from go2py.protocols.webrtc_sdp import Local, Offer, build_answer, parse_fragmen
 from go2py.streams.track import Track
 
 OFFERS = Path(__file__).resolve().parents[1] / "captures" / "offers"
-LOCAL = Local(
-    "ufrag", "a-long-password", "sha-256 AA:BB", "passive", ("candidate:1 1 udp 1 192.0.2.1 8555 typ host",), complete=True
-)
+HOST = "candidate:1 1 udp 1 192.0.2.1 8555 typ host"
+LOCAL = Local("ufrag", "a-long-password", "sha-256 AA:BB", "passive", (HOST,), complete=True)
 HIGH = Codec("H264", "video", 90_000, parameter_sets=(bytes.fromhex("67640028ac"), b"\x68\xee"))
 BASELINE = Codec("H264", "video", 90_000, fmtp="packetization-mode=1;profile-level-id=42C01E")
 H265 = Codec("H265", "video", 90_000)
@@ -46,7 +45,7 @@ def answer(name: str, *codecs: Codec, rotation: int = 0) -> tuple[list[Outgoing]
 
 
 ALL = ["aiortc", "alexa", "chromium_mic", "chromium_talk", "chromium_view", "firefox_view", "gstreamer"]
-ALL += ["home_assistant", "safari_ios_view", "safari_talk"]
+ALL += ["gstreamer_h265", "home_assistant", "safari_ios_view", "safari_talk"]
 
 
 @pytest.mark.parametrize("name", ALL)

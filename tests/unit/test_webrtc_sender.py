@@ -161,18 +161,20 @@ def test_live_pictures_queue_behind_the_burst(bench: Bench) -> None:
     assert pictures(transport.packets) == [unit.units for unit in bench.published]
 
 
-def test_burst_is_paced(bench: Bench) -> None:
+def test_burst_is_paced_and_gets_faster(bench: Bench) -> None:
     bench.feed(50_000, *[20_000] * 30, key=True)
     sender, transport = bench.viewer()
     sender.start(bench.clock.now)
-    begin = bench.clock.now
-    bench.drain(sender)
-    sent = sum(batch.size for batch, _ in transport.batches)
-    assert 0.5 < sent * 8 / 48e6 / (bench.clock.now - begin) < 1.5
+    marks = []
+    while sender.pump(bench.clock.now, SHARE):
+        bench.clock.now += 0.005
+        marks.append(sum(batch.size for batch, _ in transport.batches))
+    assert 60_000 < marks[19] < 200_000
+    assert marks[39] > 2 * marks[19]
 
 
 def test_too_long_a_burst_is_the_key_picture_alone(bench: Bench) -> None:
-    bench.feed(100_000, *[100_000] * 100, key=True)
+    bench.feed(100_000, *[100_000] * 130, key=True)
     _, transport = bench.joined()
     assert pictures(transport.packets) == [bench.published[0].units]
     bench.feed(1000, 1000)
@@ -276,11 +278,13 @@ def test_burst_into_a_thin_path_slows_down_and_ends(bench: Bench) -> None:
     bench.feed(100_000, *[60_000] * 60, key=True)
     sender, transport = bench.viewer()
     sender.start(bench.clock.now)
-    for _ in range(100):
+    seen = 0
+    for _ in range(200):
         bench.clock.now += 0.005
         if not sender.pump(bench.clock.now, SHARE):
             break
-        sender.resend([packet.sequence for packet in transport.media()[-20:]], bench.clock.now)
+        new, seen = transport.media()[seen:], len(transport.media())
+        sender.resend([packet.sequence for packet in new if packet.sequence % 8], bench.clock.now)
     assert sender.skips == 1
     assert bench.dropped > 10
     assert len(pictures(transport.media())) < 50
@@ -288,6 +292,23 @@ def test_burst_into_a_thin_path_slows_down_and_ends(bench: Bench) -> None:
     bench.feed(5000, key=True)
     bench.drain(sender)
     assert gapless(list({packet.sequence: packet for packet in transport.media()}.values()))
+
+
+def test_repairs_share_the_pace_of_a_thin_path(bench: Bench) -> None:
+    bench.feed(5000, key=True)
+    sender, transport = bench.joined()
+    bench.feed(*[60_000] * 3)
+    bench.drain(sender)
+    sender.bandwidth.congested(1e6, bench.clock.now)
+    before = len(transport.packets)
+    asked = [packet.sequence for packet in transport.packets[-60:]]
+    sender.resend(asked, bench.clock.now)
+    sender.resend(asked, bench.clock.now + 0.5)  # still waiting
+    assert len(transport.packets) == before
+    begin = bench.clock.now
+    bench.drain(sender)
+    assert len(transport.packets) == before + 60
+    assert bench.clock.now - begin > 0.3
 
 
 def test_two_percent_loss_does_not_slow_a_burst(bench: Bench) -> None:

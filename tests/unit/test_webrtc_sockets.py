@@ -13,7 +13,7 @@ from go2py.outputs.webrtc import port as port_module
 from go2py.outputs.webrtc import sockets
 from go2py.outputs.webrtc.addresses import LocalAddress, local_address
 from go2py.outputs.webrtc.candidates import parse_candidate
-from go2py.outputs.webrtc.ice import SockAddr
+from go2py.outputs.webrtc.pairs import SockAddr
 from go2py.outputs.webrtc.port import WebRtcPort
 from go2py.outputs.webrtc.sockets import MAX_BUFFERED, TcpConnection, UdpSocket
 from go2py.protocols import stun
@@ -274,6 +274,19 @@ async def test_viewers_that_never_connect_leave_nothing_behind() -> None:
     assert not port._by_tag
     assert not port.sockets()[0]._routes
     await port.close()
+
+
+async def test_restarts_keep_the_last_two_user_fragments() -> None:
+    port = WebRtcPort(WebRtcConfig(listen="127.0.0.1:0"))
+    await port.start()
+    peer = port.new_peer()
+    used = [peer.ufrag]
+    for _ in range(5):
+        peer.restart()
+        used.append(peer.ufrag)
+    assert set(port._by_ufrag) == {ufrag.encode() for ufrag in used[-2:]}
+    await port.close()
+    assert not port._by_ufrag
 
 
 async def test_networks_and_port_range() -> None:

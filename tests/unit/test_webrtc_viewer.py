@@ -9,7 +9,7 @@ import pytest
 
 from go2py.media.codec import Codec
 from go2py.media.unit import AccessUnit
-from go2py.outputs.webrtc.bandwidth import INITIAL, Bandwidth
+from go2py.outputs.webrtc.bandwidth import INITIAL, Bandwidth, BurstWatch
 from go2py.outputs.webrtc.batch import RtpBatch, Shift
 from go2py.outputs.webrtc.form import SendForm
 from go2py.outputs.webrtc.negotiation import Outgoing, Slot
@@ -152,16 +152,40 @@ async def test_closed_viewer_leaves_nothing(bench: Bench) -> None:
     bench.hear(rtcp.PictureLoss(1, bench.ssrc))
 
 
-def test_ceiling_falls_once_a_round_trip_and_recovers() -> None:
+def test_ceiling_falls_with_a_flooded_path_and_recovers() -> None:
     path = Bandwidth()
-    path.congested(10.0)
-    path.congested(10.01)
-    assert path.rate() == INITIAL / 2
-    path.congested(10.1)
-    assert path.rate() == INITIAL / 4
+    path.congested(8e6, 10.0)
+    assert path.rate() == 6e6
+    assert path.slow
+    assert path.rate(needed=7e6) == 7e6
+    path.capacity = 5e6
+    assert path.rate(needed=7e6) == 4.5e6
+    path.capacity = None
     for second in range(60):
         path.recover(1.0, 11.0 + second)
     assert path.rate() == INITIAL
+
+
+def burst(watch: BurstWatch, chunks: int, first: int = 65_000) -> None:
+    """Sixteen packets of 1 kB each 5 ms: 25.6 Mbit/s."""
+    for number in range(chunks):
+        watch.sent((first + number * 16) & 0xFFFF, 16, 16_000, 10 + number * 0.005)
+
+
+def test_capacity_is_what_got_through_while_the_queue_was_full() -> None:
+    watch = BurstWatch()
+    burst(watch, 60)
+    lost = [(65_000 + place) & 0xFFFF for place in range(320, 800) if place % 4]
+    capacity = watch.lost(lost)
+    assert capacity is not None
+    assert 5.5e6 < capacity < 7e6
+
+
+def test_random_loss_is_no_overflow() -> None:
+    watch = BurstWatch()
+    burst(watch, 60)
+    assert watch.lost([65_000 + place & 0xFFFF for place in range(0, 960, 40)]) is None
+    assert watch.lost([5]) is None
 
 
 def test_local_network_is_no_limit() -> None:

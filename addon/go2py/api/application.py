@@ -9,14 +9,13 @@ from collections.abc import Sequence
 from aiohttp import web
 
 from .. import __version__
+from ..config.commandline import COMPATIBLE
 from ..observe.log import ring
 from ..observe.secret import mask
 from .context import AppContext
 from .respond import CONFIG_BYTES, error, json_response, ok, read_text
-from .routes import ANY, Handler, Route
+from .routes import ANY, Route
 
-COMPATIBLE = "1.9.15"
-"""The go2rtc version whose clients are served; Home Assistant refuses older ones and everything from 2.0.0 on."""
 _GRACE = 0.1
 """Seconds for the answer to leave before the process ends."""
 
@@ -30,7 +29,7 @@ class ApplicationEndpoints:
         return (
             Route("api", {ANY: self.about}),
             Route("api/config", config),
-            Route("api/log", {"GET": self.log, "DELETE": self.clear_log, **_others(self.log_refused, "GET", "DELETE")}),
+            Route("api/log", {"GET": self.log, "DELETE": self.clear_log, ANY: self.log_refused}),
             Route("api/exit", {ANY: self.exit}),
             Route("api/restart", {ANY: self.restart}),
             Route("api/stack", {ANY: self.stack}, "debug"),
@@ -119,8 +118,3 @@ class ApplicationEndpoints:
             for frame in task.get_stack(limit=8):
                 parts += traceback.format_stack(frame, limit=1)
         return web.Response(text=mask("".join(parts)))
-
-
-def _others(handler: Handler, *taken: str) -> dict[str, Handler]:
-    """The same handler for all methods that have none of their own."""
-    return {method: handler for method in ("POST", "PUT", "PATCH") if method not in taken}

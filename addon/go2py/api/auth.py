@@ -1,7 +1,7 @@
 """The door of the HTTP server: Host, Origin, credentials, and the cookie that stands for them.
 
-Safari sends no Basic credentials with a WebSocket, therefore a Basic login also sets a cookie. It holds the time when it
-ends and a proof made with the password: it needs no state, outlives a restart and dies with the password.
+Safari sends no Basic credentials with a WebSocket, therefore a Basic login also sets a cookie. It holds the time when
+it ends and a proof made with the password: it needs no state, outlives a restart and dies with the password.
 """
 
 import asyncio
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from aiohttp import web
 
 from ..config.trust import UNIX, Credentials, Gate
-from .caller import Caller, caller_of, host_name, is_foreign_page, is_own_host
+from .caller import caller_of, client_of, host_name, is_foreign_page, is_own_host
 from .respond import error
 
 REALM = "go2rtc"
@@ -75,31 +75,33 @@ async def admit(request: web.Request, gate: Gate, origin: str) -> Admission:
     is_open = gate.open_to(caller.peer, forwarded=caller.forwarded)
     if is_open and (proxied or caller.peer == UNIX or is_own_host(host, gate.hosts)):
         return Admission()
-    admission = await _identify(request, gate, caller)
+    # only a proxy that is relied on is believed whom it speaks for
+    guesser = client_of(request.headers, caller.peer) if proxied else caller.peer
+    admission = await _identify(request, gate, guesser)
     if is_open and admission.refusal is not None and admission.refusal.status == 401:
         sentence = "is not known as a name of this gateway: use its IP address, or list the name in api.hosts"
         return Admission(error(403, f"{host} {sentence}"))
     return admission
 
 
-async def _identify(request: web.Request, gate: Gate, caller: Caller) -> Admission:
-    """By cookie or by password; wrong passwords are answered ever later."""
+async def _identify(request: web.Request, gate: Gate, guesser: str) -> Admission:
+    """By cookie or by password; wrong passwords of one `guesser` are answered ever later."""
     credentials = gate.credentials
     if cookie_life(credentials, request.cookies.get(COOKIE, ""), time.time()) > 0:
         return Admission()
     given = parse_basic(request.headers.get("Authorization", ""))
     if given is not None:
         loop = asyncio.get_running_loop()
-        delay = gate.throttle.delay(caller.peer, loop.time())
+        delay = gate.throttle.delay(guesser, loop.time())
         if delay is None:
             sentence = "too many wrong passwords came from this address; wait a minute"
             return Admission(error(429, sentence, {"Retry-After": "60"}))
         if delay:
             await asyncio.sleep(delay)
         if credentials.match(*given):
-            gate.throttle.succeeded(caller.peer)
+            gate.throttle.succeeded(guesser)
             return Admission(cookie=sign_cookie(credentials, int(time.time()) + COOKIE_SECONDS))
-        gate.throttle.failed(caller.peer, loop.time())
+        gate.throttle.failed(guesser, loop.time())
     return Admission(error(401, "Unauthorized", {"WWW-Authenticate": f'Basic realm="{REALM}"'}))
 
 

@@ -50,6 +50,12 @@ def is_forwarded(headers: Collection[str]) -> bool:
     return any(name in _FORWARDING or name.startswith("x-forwarded-") for name in map(str.lower, headers))
 
 
+def client_of(headers: Mapping[str, str], proxy: str) -> str:
+    """Whom a proxy speaks for: the address that it added itself, at the end of `X-Forwarded-For`; else the proxy."""
+    last = headers.get("X-Forwarded-For", "").rpartition(",")[2].strip()
+    return last if parse_address(last) is not None else proxy
+
+
 def host_name(host: str) -> str | None:
     """The name in a `Host` header, lower case, without port, brackets and trailing dot; None if it is malformed."""
     match = _HOST.fullmatch(host)

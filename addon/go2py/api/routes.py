@@ -49,8 +49,19 @@ def register(application: web.Application, endpoints: Sequence[Endpoints], confi
         resource = application.router.add_resource(pattern)
         for method, handler in route.handlers.items():
             resource.add_route(method, handler)
-        if "GET" in route.handlers and "HEAD" not in route.handlers:
-            resource.add_route("HEAD", route.handlers["GET"])
+        if ANY not in route.handlers:
+            if "GET" in route.handlers:
+                resource.add_route("HEAD", route.handlers["GET"])
+            resource.add_route(ANY, _refusing(tuple(route.handlers)))
+
+
+def _refusing(allowed: Sequence[str]) -> Handler:
+    """Answers 405 itself: otherwise the pages, which take every path, would say 404."""
+
+    async def refuse(request: web.Request) -> web.StreamResponse:
+        raise web.HTTPMethodNotAllowed(request.method, allowed)
+
+    return refuse
 
 
 def _in_order(endpoints: Sequence[Endpoints], config: Config) -> Iterator[tuple[str, Route]]:

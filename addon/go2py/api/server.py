@@ -159,6 +159,7 @@ class ApiServer:
         return response
 
     async def _decorate(self, request: web.Request, response: web.StreamResponse) -> None:
+        response.headers["Server"] = "go2py"
         if self._context.config.api.origin == "*":
             response.headers.update(_CORS)
 

@@ -161,9 +161,10 @@ class Conversation:
         number = self._offers
         if len(sdp) > SDP_BYTES:
             raise ProtocolError("the SDP is too large")
+        stream = self._stream()
         service = await self._context.webrtc()
         answer, session = await service.answer(
-            self._stream(),
+            stream,
             sdp,
             self._caller.reader("webrtc", "ws"),
             ice_servers=parse_ice_servers(ice_servers),

@@ -11,7 +11,7 @@ from .plan import plan
 from .values import Config
 
 COMPATIBLE = "1.9.15"
-"""The version of go2rtc whose clients are at home here."""
+"""The go2rtc version whose clients are at home here; Home Assistant refuses older ones, and all from 2.0.0 on."""
 
 _MACHINES = {"x86_64": "amd64", "aarch64": "arm64", "armv7l": "arm", "i686": "386"}
 

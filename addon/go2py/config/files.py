@@ -2,6 +2,7 @@
 
 import errno
 import fcntl
+import glob
 import os
 import tempfile
 import time
@@ -16,6 +17,7 @@ NEW_MODE = 0o600
 """Of a file that was not there: it will hold passwords."""
 LOCK_TIMEOUT = 10.0
 
+_NEW = ".new"
 _NO_RENAME = frozenset({errno.EBUSY, errno.EXDEV, errno.EPERM, errno.EACCES, errno.EROFS})
 _log = get_logger("config")
 
@@ -50,7 +52,7 @@ def locked(path: Path) -> Iterator[None]:
 
 
 def write(path: Path, data: bytes) -> None:
-    """Replace the content: whole or not at all, through links, owner and mode kept.
+    """Replace the content: whole or not at all, through links, owner and mode kept. To be called in `locked`.
 
     Where the file cannot be replaced by another (mounted into a container by itself, a folder that is not ours) it is
     written in place after a copy was put beside it, and the log says so. Raises `OSError`.
@@ -70,7 +72,9 @@ def write(path: Path, data: bytes) -> None:
 
 
 def _replace(target: Path, data: bytes) -> None:
-    fd, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".new", dir=target.parent)
+    for stale in target.parent.glob(f".{glob.escape(target.name)}.*{_NEW}"):
+        stale.unlink(missing_ok=True)  # of a writer that was killed: nobody else is here
+    fd, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=_NEW, dir=target.parent)
     try:
         with os.fdopen(fd, "wb") as file:
             file.write(data)

@@ -11,7 +11,7 @@ from ..observe.secret import remember
 from . import schema
 from .document import Mapping, Node, Scalar, compose, merge, scalars, target
 from .section import Report
-from .substitute import Substituted, lookup, substitute
+from .substitute import PATTERN, Substituted, lookup, placeheld, substitute
 from .values import Config
 
 DEFAULT = "go2py.yaml"
@@ -96,8 +96,7 @@ class ConfigFiles:
     def _file(self, text: str, shown: str, env: dict[str, str], pasted: dict[tuple[str, int], str]) -> Node | None:
         """The tree of one file after substitution; its `env:` counts for itself and the files after it."""
         if _ENV.search(text):
-            first = substitute(text, lookup(self._environ, env))
-            env.update(_env(compose(first.text, shown, first.lines)))
+            env.update(_own_env(text, shown, self._environ, env))
         result = substitute(text, lookup(self._environ, env))
         root = compose(result.text, shown, result.lines)
         if result.pasted:
@@ -131,16 +130,29 @@ def _inline(text: str) -> Node | None:
     return node
 
 
-def _env(root: Node | None) -> dict[str, str]:
-    """The values of the section `env:`, each a secret from now on."""
+def _own_env(text: str, shown: str, environ: abc.Mapping[str, str], env: abc.Mapping[str, str]) -> dict[str, str]:
+    """The values of a file's section `env:`, which may use each other; each is a secret from now on."""
+    known: dict[str, str] = {}
+    for _ in range(4):
+        result = substitute(text, lookup(environ, {**env, **known}))
+        found = _env(compose(placeheld(result.text), shown, result.lines), result.text)
+        if found == known:
+            break
+        known = found
+    for value in known.values():
+        remember(value)
+    return known
+
+
+def _env(root: Node | None, text: str) -> dict[str, str]:
     section = root.entries().get("env") if isinstance(root, Mapping) else None
     values: dict[str, str] = {}
     if section and isinstance(section[1], Mapping):
         for name, (_, value) in section[1].entries().items():
             node = target(value)
-            if isinstance(node, Scalar):
-                values[name] = "" if node.is_null else node.text
-                remember(values[name])
+            if isinstance(node, Scalar) and not node.is_null:
+                source = text[node.start : node.end]
+                values[name] = source.strip("'\"") if PATTERN.search(source) else node.text
     return values
 
 

@@ -29,6 +29,8 @@ _NAMES = frozenset({"streams", "preload", "publish", "log"})
 _KEY = "\0"
 """Last step of the path of a key itself."""
 _COMMENT = re.compile(r"#.*")
+_BARE_MASK = re.compile(r"(?<=[:,\[{-] )\*\*\*(?=\s*(?:$|[,\]}]|\s#))", re.MULTILINE)
+"""A mask that somebody typed without quotes, which YAML takes for an alias."""
 _ASSIGNMENT = re.compile(rf"(?:^|[\s#\"'{{,-]){SENSITIVE}[\"']?\s*[:=]\s*(?P<value>[^\s#].*)", re.IGNORECASE)
 
 
@@ -42,6 +44,11 @@ class _Item:
     hidden: str
     whole: bool
     """Whether the whole value is secret."""
+
+    @property
+    def look(self) -> str:
+        """The masked source without its quotes: by it scalars of different places are compared."""
+        return self.hidden.strip("'\"")
 
     @property
     def text(self) -> str:
@@ -72,6 +79,9 @@ class _Text:
             source = source.rstrip()
         whole = _is_sensitive(path) and not node.is_null and PATTERN.sub("", source) != ""
         hidden = (f"'{MASK}'" if node.text else source) if whole else _replace(source, lambda _label, _secret: MASK)
+        if node.style == '"' and "\\" in source and not whole and _secrets(node.text):
+            # What is escaped in the file may end a secret where it goes on.
+            hidden = scalar(_replace(node.text, lambda _label, _secret: MASK), flow=True)
         return _Item(path, node, source, hidden, whole)
 
 
@@ -82,8 +92,12 @@ def _walk(node: Node | None, path: Path) -> Iterator[tuple[Path, Scalar]]:
         for index, item in enumerate(node.items):
             yield from _walk(item, (*path, index))
     elif isinstance(node, Mapping):
+        seen: dict[str, int] = {}
         for key, value in node.pairs:
             name = mask(key.text) if isinstance(key, Scalar) else ""
+            seen[name] = seen.get(name, 0) + 1
+            if seen[name] > 1:  # a mistake, but its secrets are not to be mixed up
+                name += f"{_KEY}{seen[name]}"
             yield from _walk(key, (*path, name, _KEY))
             yield from _walk(value, (*path, name))
 
@@ -91,10 +105,12 @@ def _walk(node: Node | None, path: Path) -> Iterator[tuple[Path, Scalar]]:
 def _is_sensitive(path: Path) -> bool:
     if len(path) < 2 or path[-1] == _KEY:
         return False
-    if path[0] in _VAULTS:
+    section = str(path[0]).partition(_KEY)[0]
+    if section in _VAULTS:
         return True
-    names = path[2:] if path[0] in _NAMES else path[1:]
-    return any(isinstance(name, str) and name not in _OPEN and _SENSITIVE.fullmatch(name) for name in names)
+    names = path[2:] if section in _NAMES else path[1:]
+    keys = [name.partition(_KEY)[0] for name in names if isinstance(name, str)]
+    return any(key not in _OPEN and _SENSITIVE.fullmatch(key) for key in keys)
 
 
 def _secrets(text: str) -> list[tuple[int, int, str]]:
@@ -163,11 +179,12 @@ def restore(text: str, stored: str, file: str = "") -> str:
     """
     if MASK not in text:
         return text
-    new = _Text(text, file)
+    text = _BARE_MASK.sub(f"'{MASK}'", text)
     try:
         old = _Text(stored, file)
     except ConfigError:
         return _restore_lines(text, stored)
+    new = _Text(text, file)
     partners = _partners(new, old)
     changes = [
         (item.node.start, item.source, _restored(item, partners.get(item.path), new.text, file))
@@ -176,7 +193,7 @@ def restore(text: str, stored: str, file: str = "") -> str:
     ]
     hidden: dict[str, list[str]] = {}
     for _, comment in old.comments:
-        hidden.setdefault(_hide_comment(comment), []).append(comment)
+        hidden.setdefault(_BARE_MASK.sub(f"'{MASK}'", _hide_comment(comment)), []).append(comment)
     for start, comment in new.comments:
         if MASK in comment and (originals := hidden.get(comment)):
             changes.append((start, comment, originals.pop(0) if len(originals) > 1 else originals[0]))
@@ -185,7 +202,7 @@ def restore(text: str, stored: str, file: str = "") -> str:
 
 def _restore_lines(text: str, stored: str) -> str:
     """The same for a stored file that is not YAML: lines that are as they were shown."""
-    originals = {_hide_line(line).rstrip(): line.rstrip() for line in stored.splitlines()}
+    originals = {_BARE_MASK.sub(f"'{MASK}'", _hide_line(line)).rstrip(): line.rstrip() for line in stored.splitlines()}
     lines = text.splitlines(keepends=True)
     return "".join(
         originals.get(line.rstrip(), line.rstrip()) + line[len(line.rstrip()) :] if MASK in line else line
@@ -213,7 +230,7 @@ def _partners(new: _Text, old: _Text) -> dict[Path, _Item]:
         found |= _pair_up(items, pool, same_length=length == old_length)
     for item in new.items:
         if MASK in item.text and item.path not in found and not item.whole:
-            alike = {known.source: known for known in old.items if known.hidden == item.source}
+            alike = {known.source: known for known in old.items if known.look == item.look}
             if len(alike) == 1:
                 found[item.path] = next(iter(alike.values()))
     return found
@@ -223,7 +240,7 @@ def _pair_up(items: list[_Item], pool: list[_Item], *, same_length: bool) -> dic
     found: dict[Path, _Item] = {}
     free = list(pool)
     rules: list[Callable[[_Item, _Item], bool]] = [
-        lambda a, b: not a.whole and a.source == b.hidden,
+        lambda a, b: not a.whole and a.look == b.look,
         lambda a, b: not a.whole and _host(a, "#") == _host(b, "#") != "",
         lambda a, b: not a.whole and _host(a, "/") == _host(b, "/") != "",
         lambda a, b: a.path == b.path and (not a.whole or same_length),
@@ -239,7 +256,7 @@ def _pair_up(items: list[_Item], pool: list[_Item], *, same_length: bool) -> dic
 
 def _host(item: _Item, end: str) -> str:
     """The URL behind the user info, up to the first `end`."""
-    _, _, rest = item.hidden.strip("'\"").partition("://")
+    _, _, rest = item.look.partition("://")
     return rest.removeprefix(f"{MASK}@").partition(end)[0]
 
 

@@ -15,6 +15,9 @@ from .load import ConfigFiles, read_text
 from .masking import masked_text, restore
 from .substitute import PATTERN
 
+_BOM = "\ufeff"
+"""A file's is taken off by `read_text`; libyaml does not count it, and offsets would be one off."""
+
 
 def digest(text: str) -> bytes:
     return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
@@ -49,7 +52,7 @@ class ConfigStore:
         name = self._path().name
 
         def change(old: str) -> str:
-            new = restore(text, old, name)
+            new = restore(text.removeprefix(_BOM), old, name)
             self._files.load(new)
             return new
 
@@ -64,7 +67,7 @@ class ConfigStore:
 
         def change(old: str) -> str:
             editor = Editor(old, name)
-            root = compose(restore(body, old, "PATCH"), "PATCH")
+            root = compose(restore(body.removeprefix(_BOM), old, "PATCH"), "PATCH")
             if not isinstance(root, Mapping):
                 raise ConfigError("a mapping is expected", file="PATCH")
             _merge(editor, (), root)
@@ -87,11 +90,12 @@ class ConfigStore:
         await self._change(change, applied=True)
 
     async def delete(self, path: abc.Sequence[str]) -> None:
-        """Remove a single value; it is no error when the last key of the path is not there."""
+        """Remove a single value; what is not there needs no removing."""
 
         def change(old: str) -> str:
             editor = Editor(old, self._path().name)
-            editor.delete(path)
+            if editor.node(path) is not None:
+                editor.delete(path)
             return editor.text
 
         await self._change(change, applied=True)

@@ -45,14 +45,15 @@ def diff(old: Config, new: Config) -> ConfigDiff:
     )
 
 
-_reported: set[str] = set()
+_reported: set[tuple[str, str]] = set()
+"""Keys and messages; lines move."""
 
 
 def report(config: Config) -> None:
     """Log what the configuration says and is not followed, each sentence once in the life of the process."""
     for problem in config.problems:
-        if str(problem) not in _reported:
-            _reported.add(str(problem))
+        if (problem.key, problem.message) not in _reported:
+            _reported.add((problem.key, problem.message))
             _log.warning("%s", problem)
 
 

@@ -146,6 +146,12 @@ def setup(config: LogConfig = LogConfig()) -> Log:
     return _active
 
 
+def shutdown() -> None:
+    """Write what is waiting and end the logging that is in force."""
+    if _active:
+        _active.close()
+
+
 def _set_levels(config: LogConfig, problems: list[str]) -> None:
     for value, name in zip((TRACE, logging.DEBUG), ("TRACE", "DEBUG"), strict=True):
         logging.addLevelName(value, name)

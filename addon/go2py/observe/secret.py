@@ -11,10 +11,10 @@ MIN_SECRET = 4
 
 USERINFO = re.compile(
     r"://(?P<userinfo>"
-    r"[^/\s?#\"]*"  # up to the last @ of the authority
+    r"[^/\s?#]*"  # up to the last @ of the authority
     # A password with raw `/`, `?` or `#`: text after a colon that is no port ends at a later @.
-    r"|(?!\[)[^/\s:@\"]*:(?!\d{1,5}(?:[/?#\s\"]|$))[^\s\"]{0,200}?"
-    r")@"
+    r"|(?!\[)[^/\s:@]*:(?!\d{1,5}(?:[/?#\s\"']|$))\S{0,200}?"
+    r")@(?![^/\s?#]{0,200}@)"
 )
 SENSITIVE = (
     r"(?:[\w.-]{0,40}(?:password|passwd|passphrase|secret|token|api[_-]?key|credentials?)"

@@ -4,7 +4,7 @@ from collections import deque
 from collections.abc import Iterable
 
 from ..errors import ProtocolError, Unsupported
-from ..media import aac, flac, opus
+from ..media import aac, flac, mp3, opus
 from ..media import codec as names
 from ..media.codec import Codec
 from ..media.unit import AccessUnit
@@ -14,7 +14,6 @@ _RECENT = 16
 _FIRST_SECONDS = 0.5
 """What a picture claims while no distance is known: so the next may come a second later."""
 
-_MP3_SAMPLES = 1152
 _AAC_SAMPLES = 1024
 
 
@@ -66,7 +65,7 @@ class Lane:
     def fragments(self, unit: AccessUnit, sequence: int) -> list[bytes]:
         """The pieces of the unit's fragment, with what bridges a gap in front; at most two fragments."""
         gap_from, gap = self._measure(unit)
-        payload, size = self._sample(unit, cached=True)
+        payload, size = self._sample(unit)
         pieces: list[bytes] = []
         if gap:
             pieces = fmp4.fragment_parts(sequence, self.track_id, payload, size, dts=gap_from, duration=gap)
@@ -77,23 +76,21 @@ class Lane:
 
     def replayed(self, unit: AccessUnit, sequence: int, dts: int, pts: int, duration: int) -> list[bytes]:
         """The pieces of a cached unit's fragment at another time; with `duration` 0 it claims what a live one does."""
-        payload, size = self._sample(unit, cached=False)
+        payload, size = self._sample(unit)
         return fmp4.fragment_parts(
             sequence, self.track_id, payload, size,
             dts=dts, duration=duration or self._audio_duration(unit) or self._last_duration,
             flags=fmp4.KEY if unit.key else fmp4.NON_KEY, composition=pts - dts,
         )  # fmt: skip
 
-    def _sample(self, unit: AccessUnit, *, cached: bool) -> tuple[list[bytes], int]:
+    def _sample(self, unit: AccessUnit) -> tuple[list[bytes], int]:
         if self._encoder is not None:
             frame = self._encoder.frame(unit.units[0], unit.dts)
             return [frame], len(frame)
         if not unit.codec.is_video:
             return [unit.units[0]], unit.size
-        size = unit.size + 4 * len(unit.units)
-        if cached:
-            return [unit.avcc()], size
-        return [piece for nal in unit.units for piece in (len(nal).to_bytes(4), nal)], size
+        pieces = [piece for nal in unit.units for piece in (len(nal).to_bytes(4), nal)]
+        return pieces, unit.size + 4 * len(unit.units)
 
     def _audio_duration(self, unit: AccessUnit) -> int:
         """Exact where the codec tells it, else 0."""
@@ -101,6 +98,8 @@ class Lane:
             return self._encoder.samples(unit.units[0])
         if unit.codec.name == names.OPUS:
             return opus.duration(unit.units[0])
+        if unit.codec.name == names.MP3:
+            return _mp3_duration(unit)
         return self._frame_samples
 
     def _measure(self, unit: AccessUnit) -> tuple[int, int]:
@@ -122,13 +121,18 @@ class Lane:
 
 
 def _frame_samples(codec: Codec) -> int:
-    """Clock ticks of a frame of a codec whose frames are all alike, else 0."""
-    match codec.name:
-        case names.AAC:
-            try:
-                return aac.parse_config(codec.config).frame_samples if codec.config else _AAC_SAMPLES
-            except ProtocolError:
-                return _AAC_SAMPLES
-        case names.MP3:
-            return _MP3_SAMPLES * codec.clock_rate // codec.rate if codec.sample_rate else 0
-    return 0
+    """Clock ticks of an AAC frame, 0 for other codecs."""
+    if codec.name != names.AAC:
+        return 0
+    try:
+        return aac.parse_config(codec.config).frame_samples if codec.config else _AAC_SAMPLES
+    except ProtocolError:
+        return _AAC_SAMPLES
+
+
+def _mp3_duration(unit: AccessUnit) -> int:
+    try:
+        frame = mp3.parse(unit.units[0])
+    except ProtocolError:
+        return 0
+    return frame.samples * unit.codec.clock_rate // frame.sample_rate

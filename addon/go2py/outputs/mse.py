@@ -64,7 +64,9 @@ class MseSession:
         self._on_end = on_end
         self._muxer = Muxer.shared(attachment.tracks)
         self._leave = self._muxer.join(self)
-        self._pressure = Pressure(settings, budget, has_video=self._muxer.video is not None, on_shed=transport.abort)
+        self._pressure = Pressure(
+            settings, budget, name=attachment.name, has_video=self._muxer.video is not None, on_shed=transport.abort
+        )
         self._announced = False
         """Whether the client knows the content type: nothing binary goes before it."""
         self._start: float | None = None

@@ -25,6 +25,7 @@ SESSION_TIMEOUT = 60
 
 MAX_WAITING = 64
 _METHODS = "OPTIONS, DESCRIBE, SETUP, PLAY, PAUSE, GET_PARAMETER, SET_PARAMETER, TEARDOWN"
+_SEQUENCE_NUMBER = re.compile(r"[!-~]{1,32}")  # meant to be digits; what else it may be is not split into lines
 _TRACK = re.compile(r"=(\d{1,3})/?$", re.ASCII)
 
 
@@ -101,13 +102,17 @@ class ServerSession:
         self._channels: dict[int, int] = {}
 
     @property
+    def closed(self) -> bool:
+        return self.state is State.CLOSED
+
+    @property
     def busy(self) -> bool:
         """A request waits for `described`, `refused` or `set_up`."""
         return self._open is not None
 
     def receive(self, data: bytes, now: float) -> list[Event]:
         """Take bytes of the viewer. Never raises: nonsense is answered with 400 and `Close`."""
-        if self.state is State.CLOSED:
+        if self.closed:
             return []
         try:
             self._waiting.extend(
@@ -116,28 +121,30 @@ class ServerSession:
                 if not isinstance(message, Interleaved)  # RTCP of the viewer is a sign of life, no more
             )
         except ProtocolError as error:
-            events = self._work(now)
-            if self.state is State.CLOSED:
-                return events
-            return [*events, *self._end(Response(400, headers=self._headers(None)), str(error))]
+            return [*self._work(now), *self._break(400, str(error))]
         events = self._work(now)
         if len(self._waiting) <= MAX_WAITING:
             return events
-        return [*events, *self._end(Response(413, headers=self._headers(None)), "too many requests at once")]
+        return [*events, *self._break(413, "too many requests at once")]
 
     def described(self, sdp: str, tracks: int, now: float) -> list[Event]:
         """The stream is there, `sdp` describes it, its tracks are `trackID=0` up to `tracks` - 1."""
+        if (request := self._take_open()) is None:
+            return []
         self._sdp, self._tracks = sdp.encode(), tracks
         self.state = State.DESCRIBED
-        return [self._description(self._close_request()), *self._work(now)]
+        return [self._description(request), *self._work(now)]
 
     def refused(self, reason: str) -> list[Event]:
         """The stream cannot be had: 404, as go2rtc answers."""
-        return self._end(Response(404, headers=self._headers(self._close_request())), reason)
+        if (request := self._take_open()) is None:
+            return []
+        return self._end(Response(404, headers=self._headers(request)), reason)
 
     def set_up(self, wanted: SetUpUdp, server_ports: tuple[int, int] | None, now: float) -> list[Event]:
         """The ports that serve a viewer over UDP; None if there are none."""
-        request = self._close_request()
+        if (request := self._take_open()) is None:
+            return []
         if server_ports is None:
             return [self._reply(request, 461), *self._work(now)]
         self._channels.pop(wanted.track, None)
@@ -147,7 +154,7 @@ class ServerSession:
 
     def _work(self, now: float) -> list[Event]:
         events: list[Event] = []
-        while self._waiting and self._open is None and self.state is not State.CLOSED:
+        while self._waiting and self._open is None and not self.closed:
             message = self._waiting.popleft()
             if isinstance(message, Request):
                 events += self._handle(message, now)
@@ -246,8 +253,8 @@ class ServerSession:
 
     def _headers(self, request: Request | None, *more: tuple[str, str]) -> Headers:
         headers = Headers()
-        if request is not None and request.cseq:
-            headers.add("CSeq", request.cseq[:32])
+        if request is not None and _SEQUENCE_NUMBER.fullmatch(request.cseq):
+            headers.add("CSeq", request.cseq)
         headers.add("Server", self._agent)
         if self.state in (State.READY, State.PLAYING):
             headers.add("Session", str(Session(self.id, SESSION_TIMEOUT)))
@@ -255,14 +262,19 @@ class ServerSession:
             headers.add(name, value)
         return headers
 
-    def _close_request(self) -> Request:
+    def _take_open(self) -> Request | None:
+        """The request that is answered now; None if the connection is over meanwhile."""
         request, self._open = self._open, None
-        assert request is not None
         return request
+
+    def _break(self, status: int, reason: str) -> list[Event]:
+        """The client does not keep to the protocol."""
+        return [] if self.closed else self._end(Response(status, headers=self._headers(None)), reason)
 
     def _end(self, response: Response, reason: str) -> list[Event]:
         self.state = State.CLOSED
         self._waiting.clear()
+        self._open = None
         return [response.encode(), Close(reason)]
 
 

@@ -60,6 +60,8 @@ class RtspUrl:
     def moved(self, location: str) -> Self:
         """Where a redirect leads; credentials stay unless the new URL has its own. Raises `ProtocolError`."""
         target = type(self).parse(location)
+        if target.scheme not in ("rtsp", "rtsps", "rtspx"):
+            raise ProtocolError(f"{self.address} redirects to something that is not RTSP")
         if target.user or target.password:
             return target
         return replace(target, user=self.user, password=self.password)

@@ -77,6 +77,7 @@ class Section:
     extensions: Mapping[str, int] = field(default_factory=dict)
     bundle_only: bool = False
     rtcp_mux: bool = False
+    rtcp_rsize: bool = False
     setup: str = ""
     ice_ufrag: str = ""
     ice_pwd: str = field(default="", repr=False)
@@ -222,6 +223,7 @@ def _section(lines: Sequence[str], session: _Attributes) -> Section:
         extensions=_extensions(own),
         bundle_only="bundle-only" in own.values,
         rtcp_mux="rtcp-mux" in own.values,
+        rtcp_rsize="rtcp-rsize" in own.values,
         setup=own.first("setup", session.first("setup")).lower(),
         ice_ufrag=ufrag if pwd else "",
         ice_pwd=pwd,
@@ -282,7 +284,7 @@ def build_answer(offer: Offer, answered: Sequence[Answered | None], local: Local
     lines = ["v=0", f"o=- {session_id} 1 IN IP4 0.0.0.0", "s=-", "t=0 0"]
     if mids:
         lines.append(f"a=group:BUNDLE {' '.join(mids)}")
-    lines += ["a=extmap-allow-mixed", f"a=msid-semantic: WMS {STREAM_ID}"]
+    lines.append(f"a=msid-semantic: WMS {STREAM_ID}")
     first = accepted[0][0] if accepted else None
     for section, one in zip(offer.sections, answered, strict=True):
         if one is None:
@@ -313,7 +315,8 @@ def _accepted(section: Section, one: Answered, local: Local, *, with_candidates:
     lines.append(f"a={one.direction}")
     if one.ssrc:
         lines.append(f"a=msid:{STREAM_ID} {STREAM_ID}-{section.kind}")
-    lines += ["a=rtcp-mux", "a=rtcp-rsize"]
+    lines += ["a=rtcp-mux"] if section.rtcp_mux else []
+    lines += ["a=rtcp-rsize"] if section.rtcp_rsize else []
     for kept in one.formats:
         lines += _format(kept)
     if one.ssrc:

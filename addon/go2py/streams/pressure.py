@@ -9,6 +9,9 @@ from collections.abc import Callable
 
 from ..config.settings import StreamSettings
 from ..media.unit import AccessUnit
+from ..observe.log import get_logger
+
+_log = get_logger("streams")
 
 
 class Budget:
@@ -38,8 +41,8 @@ class Budget:
 class Pressure:
     """Decides for each unit whether a reader gets it.
 
-    `dropped` counts units left out, `skips` how often a run of them began. `on_shed` closes the reader when the
-    process needs its memory back: what already waits in a transport cannot be taken out of it.
+    `name` says who it is in the log. `dropped` counts units left out, `skips` how often a run of them began. `on_shed`
+    closes the reader when the process needs its memory back: what already waits in a transport cannot be taken out of it.
     """
 
     def __init__(
@@ -47,9 +50,11 @@ class Pressure:
         settings: StreamSettings,
         budget: Budget | None = None,
         *,
+        name: str = "a reader",
         has_video: bool = True,
         on_shed: Callable[[], None] | None = None,
     ) -> None:
+        self.name = name
         self.queued = 0
         self.dropped = 0
         self.skips = 0
@@ -101,6 +106,7 @@ class Pressure:
 
     def shed(self) -> None:
         """The process needs memory: skip, and end a reader that can only hold on to it."""
+        _log.warning("%s is the slowest reader and is cut: %d MB wait for it", self.name, self.queued >> 20)
         self.skip()
         if self._on_shed is not None:
             self._on_shed()

@@ -65,6 +65,11 @@ class Attachment:
         self._on_close = on_close
         self._closed = False
 
+    @property
+    def name(self) -> str:
+        """Who it is, for the log."""
+        return f"{self.info.format_name} {self.info.remote_addr}".strip()
+
     def track(self, kind: str) -> Track | None:
         """The first track of this kind."""
         return next((track for track in self.tracks if track.kind == kind), None)

@@ -166,9 +166,11 @@ class Registry:
             if candidate in self._streams:
                 stream = self._streams[candidate]
                 if self._streams.get(name) is not stream:
+                    kind = "stream.changed" if name in self._streams else "stream.added"
                     self._streams[name] = stream
                     self._configs.pop(name, None)
                     self._collect()
+                    self.bus.publish(kind, stream=name)
                 return stream
         self.validate(source)
         present = self._streams.get(name)

@@ -101,7 +101,7 @@ class Stream:
 
     def _refusal(self, known: Sequence[Known], wants: Sequence[Want]) -> Exception:
         errors = dict.fromkeys(text for text in known if isinstance(text, str))
-        if any(isinstance(one, tuple) for one in known):
+        if not wants or any(isinstance(one, tuple) for one in known):
             return NegotiationError(f"streams: {mismatch_text(known, wants)}")
         if errors:
             return SourceError(f"streams: {', '.join(errors)}")

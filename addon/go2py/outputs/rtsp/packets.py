@@ -5,8 +5,7 @@ below the current one, so it goes on in step; only who had to leave pictures out
 """
 
 import secrets
-from collections.abc import Callable, Iterable, Sequence
-from itertools import chain
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from struct import Struct
 from typing import Protocol
 
@@ -23,37 +22,44 @@ FRAMING = 4
 """Bytes of `$`, channel and length in front of a packet on TCP (RFC 2326 section 10.12)."""
 
 _HEAD = Struct(">BBHBBHII")
-_SEQUENCE = Struct(">H")
-_SEQUENCE_AT = FRAMING + 2
+_SIZE = _SEQUENCE = Struct(">H")
+_SEQUENCE_IN_PACKET = 2
 
 
 class Rendered:
-    """Interleaved packets as they go over TCP: `data`, and where in it each of them (its framing) `starts`."""
+    """Interleaved packets as they go over TCP.
 
-    __slots__ = ("data", "octets", "sequence", "starts")
+    `sequence` is the number of the first of them, the others follow. `octets` are the bytes of all payloads.
+    """
 
-    def __init__(self, data: bytes, starts: list[int], sequence: int) -> None:
+    __slots__ = ("data", "octets", "sequence")
+
+    def __init__(self, data: bytes, packets: int, sequence: int) -> None:
         self.data = data
-        self.starts = starts
+        self.octets = len(data) - packets * (FRAMING + HEADER_SIZE)
         self.sequence = sequence
-        """Sequence number of the first packet; the others follow."""
-        self.octets = len(data) - len(starts) * (FRAMING + HEADER_SIZE)
-        """Bytes of all payloads, for sender reports."""
 
     def shifted(self, offset: int) -> bytes | bytearray:
         """The data with `offset` added to all sequence numbers."""
         if not offset & 0xFFFF:
             return self.data
         data = bytearray(self.data)
-        for number, start in enumerate(self.starts, start=self.sequence + offset):
-            _SEQUENCE.pack_into(data, start + _SEQUENCE_AT, number & 0xFFFF)
+        for number, (start, _) in enumerate(self._packets(), start=self.sequence + offset):
+            _SEQUENCE.pack_into(data, start + _SEQUENCE_IN_PACKET, number & 0xFFFF)
         return data
 
     def datagrams(self, offset: int) -> Iterable[memoryview]:
         """Each packet without framing, as it goes over UDP."""
         view = memoryview(self.shifted(offset))
-        ends = chain(self.starts[1:], (len(view),))
-        return (view[start + FRAMING : end] for start, end in zip(self.starts, ends, strict=True))
+        return (view[start:end] for start, end in self._packets())
+
+    def _packets(self) -> Iterator[tuple[int, int]]:
+        """Where each packet begins and ends, without its framing."""
+        end = 0
+        while end < len(self.data):
+            start = end + FRAMING
+            end = start + _SIZE.unpack_from(self.data, start - _SIZE.size)[0]
+            yield start, end
 
 
 class Outgoing:
@@ -79,27 +85,23 @@ class Outgoing:
 
     def _render(self, channel: int, payload_type: int) -> Rendered:
         parts: list[bytes] = []
-        starts: list[int] = []
-        at, sequence, ssrc, pack = 0, self._sequence, self._ssrc, _HEAD.pack
+        sequence, ssrc, pack = self._sequence, self._ssrc, _HEAD.pack
         for one in self._packetized:
             timestamp, step = one.pts, one.step
             left = len(one.payloads)
             for payload in one.payloads:
                 left -= 1
-                marker = 0x80 if one.marker and not left else 0
-                size = HEADER_SIZE + len(payload)
+                marker = 0 if left or not one.marker else 0x80
                 parts += (
                     pack(
-                        0x24, channel, size,
+                        0x24, channel, HEADER_SIZE + len(payload),
                         PLAIN, marker | payload_type, sequence & 0xFFFF, timestamp & 0xFFFFFFFF, ssrc,
                     ),
                     payload,
                 )  # fmt: skip
-                starts.append(at)
-                at += FRAMING + size
                 sequence += 1
                 timestamp += step
-        return Rendered(b"".join(parts), starts, self._sequence)
+        return Rendered(b"".join(parts), self.packets, self._sequence)
 
 
 class PacketReader(Protocol):
@@ -147,8 +149,11 @@ class PacketSource:
         return leave
 
     def replay(self, after: float) -> Outgoing | None:
-        """The cached units that are not older than `after` seconds on the stream's clock; None if there are none."""
-        units = tuple(unit for unit in self.track.gop.units() if unit.pts >= after * unit.codec.clock_rate)
+        """The cached GOP, or the sound that is not older than `after` seconds on the stream's clock; None if there
+        is none."""
+        units = self.track.gop.units()
+        if self.track.kind == "audio":
+            units = tuple(unit for unit in units if unit.pts >= after * unit.codec.clock_rate)
         if not units:
             return None
         cached = self._replay

@@ -47,7 +47,9 @@ class Viewer:
         self._legs = {leg.source: leg for leg in legs}
         self._transport = transport
         self._video = next((leg for leg in legs if leg.source.track.kind == "video"), None)
-        self._pressure = Pressure(settings, budget, has_video=self._video is not None, on_shed=transport.abort)
+        self._pressure = Pressure(
+            settings, budget, name=attachment.name, has_video=self._video is not None, on_shed=transport.abort
+        )
         self._shown = False
 
     def start(self) -> None:

@@ -5,12 +5,14 @@ large pictures are spread over time. So capacity is measured by dispersion: pack
 and how far apart they arrive tells what the narrowest link does.
 """
 
+from bisect import bisect_right
 from collections import deque
 from collections.abc import Callable, Sequence
+from operator import itemgetter
 from statistics import median
 
 INITIAL = 48e6
-"""Bits a second that a burst starts with: a local network."""
+"""Bits a second assumed of a path of which nothing is known: a local network."""
 FLOOR = 0.5e6
 UNLIMITED = 1e9
 TRAIN = 16
@@ -18,9 +20,15 @@ TRAIN = 16
 MIN_TRAIN = 4
 SLOW = 20e6
 """Below this, large pictures are spread over time."""
-MAX_NACK_SHARE = 0.1
-RECOVERY = 1.15
-"""How much faster a ceiling lowered by loss becomes a second."""
+MIN_MISSING = 8
+MIN_MISSING_SHARE = 0.1
+"""Fewer lost packets than these are noise of the path, not its limit."""
+MIN_OVERFLOW = 0.02
+"""Seconds of a burst that must have overflowed the path before its capacity is computed."""
+RECOVERY = 1.5
+"""How much higher a ceiling lowered by loss gets a second, once …"""
+PATIENCE = 2.0
+"""… so many seconds went by without loss."""
 
 
 class Bandwidth:
@@ -33,7 +41,7 @@ class Bandwidth:
         self.remb: int | None = None
         self.capacity: float | None = None
         self._ceiling = INITIAL
-        self._lowered = 0.0
+        self._lowered = float("-inf")
         self._samples: deque[float] = deque(maxlen=15)
 
     @property
@@ -47,25 +55,26 @@ class Bandwidth:
     def lossy(self) -> bool:
         return self._ceiling < INITIAL
 
-    def rate(self) -> float:
-        """Bits a second for bursts."""
-        limit = self._ceiling
-        return limit if self.capacity is None else max(min(limit, 0.9 * self.capacity), FLOOR)
+    def rate(self, needed: float = 0.0) -> float:
+        """Bits a second to send at; as much as the stream needs, unless the path was measured to carry less."""
+        if self.capacity is None:
+            return max(self._ceiling, needed, FLOOR)
+        carried = 0.9 * self.capacity
+        return max(min(self._ceiling, carried), min(needed, carried), FLOOR)
 
     @property
     def slow(self) -> bool:
         """Whether large pictures must be spread over time."""
         return self.rate() < SLOW
 
-    def congested(self, now: float) -> None:
-        """A burst is being lost: halve the ceiling, at most once a round trip."""
-        if now - self._lowered > max(self.round_trip or 0.0, 0.04):
-            self._lowered = now
-            self._ceiling = max(min(self._ceiling, self.rate()) / 2, FLOOR)
+    def congested(self, capacity: float, now: float) -> None:
+        """A burst overflowed the path; only `capacity` bits a second come through."""
+        self._lowered = now
+        self._ceiling = max(min(0.75 * capacity, self._ceiling), FLOOR)
 
     def recover(self, elapsed: float, now: float) -> None:
         """Time without congestion goes by."""
-        if self._ceiling < INITIAL and now - self._lowered > 2.0:
+        if self._ceiling < INITIAL and now - self._lowered > PATIENCE:
             self._ceiling = min(self._ceiling * RECOVERY**elapsed, INITIAL)
 
     def reported(self, fraction_lost: float, jitter: float, round_trip: float | None) -> None:
@@ -105,3 +114,45 @@ class Bandwidth:
         self._samples.append(min(bits * 1e6 / span, UNLIMITED) if span > 0 else UNLIMITED)
         if len(self._samples) >= 3:
             self.capacity = median(self._samples)
+
+
+class BurstWatch:
+    """Finds the capacity of a path that a burst overflows, however late the news of its losses comes.
+
+    Between the first and the last packet lost the queue in front of the narrowest link was full; what got through of
+    the packets sent in that time is what the link carries.
+    """
+
+    def __init__(self) -> None:
+        self._sent: list[tuple[int, float, int]] = []
+        """Of each chunk: the place of its first packet in the burst, when it was sent, bytes of a packet."""
+        self._base = 0
+        self._packets = 0
+        self._missing: set[int] = set()
+
+    def sent(self, sequence: int, packets: int, size: int, now: float) -> None:
+        """A chunk of the burst left; chunks come in order."""
+        if not self._sent:
+            self._base = sequence
+        self._sent.append((self._packets, now, size // packets))
+        self._packets += packets
+
+    def lost(self, sequences: Sequence[int]) -> float | None:
+        """More packets are missing. Bits a second of the path where they are too many, else None."""
+        places = ((sequence - self._base) & 0xFFFF for sequence in sequences)
+        self._missing.update(place for place in places if place < self._packets)
+        missing = len(self._missing)
+        if missing < MIN_MISSING:
+            return None
+        first, last = min(self._missing), max(self._missing)
+        judged = last - first + 1
+        begin, _ = self._chunk(first)
+        end, size = self._chunk(last)
+        if missing < MIN_MISSING_SHARE * judged or end - begin < MIN_OVERFLOW:
+            return None
+        return 8 * (judged - missing) * size / (end - begin)
+
+    def _chunk(self, place: int) -> tuple[float, int]:
+        """When the packet at this place was sent, and its size."""
+        _, sent, size = self._sent[bisect_right(self._sent, place, key=itemgetter(0)) - 1]
+        return sent, size

@@ -89,7 +89,7 @@ class DtlsEndpoint:
         """Set when the handshake is done and the peer is who signalling said."""
         self.closed = False
         """The peer said goodbye."""
-        self._role = role
+        self.role = role
         self._fingerprints = fingerprints
         self._connection = connection = SSL.Connection(identity.context)
         connection.set_ciphertext_mtu(MTU)
@@ -164,7 +164,7 @@ class DtlsEndpoint:
         material = self._connection.export_keying_material(b"EXTRACTOR-dtls_srtp", 2 * (key + salt))
         client = material[:key] + material[2 * key : 2 * key + salt]
         server = material[key : 2 * key] + material[2 * key + salt :]
-        local, remote = (server, client) if self._role == "server" else (client, server)
+        local, remote = (server, client) if self.role == "server" else (client, server)
         return SrtpKeys(profile, local, remote)
 
 

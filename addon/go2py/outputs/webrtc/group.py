@@ -134,6 +134,14 @@ class SenderGroup:
         """The RTP timestamp of an instant of `time.monotonic()`, for sender reports."""
         return int(now * self.track.codec.clock_rate + self.offset) & 0xFFFFFFFF
 
+    @property
+    def bitrate(self) -> float:
+        """Bits a second sent lately, 0 while unknown."""
+        if len(self.history) < 2:
+            return 0.0
+        span = self.history[-1].sent - self.history[0].sent
+        return 8 * sum(picture.size for picture in self.history) / span if span > 0.5 else 0.0
+
     def timestamp(self, unit: AccessUnit) -> int:
         """The RTP timestamp of a unit."""
         return (unit.pts + self.offset) & 0xFFFFFFFF

@@ -15,13 +15,13 @@ class Pacer:
 
     def __init__(self) -> None:
         self._waiting: dict[TrackSender, None] = {}
-        self._timer: asyncio.TimerHandle | None = None
+        self._timer: asyncio.Handle | None = None
 
     def wake(self, sender: TrackSender) -> None:
         """The sender has packets to pump."""
         self._waiting[sender] = None
         if self._timer is None:
-            self._timer = asyncio.get_running_loop().call_soon(self._tick)  # type: ignore[assignment]
+            self._timer = asyncio.get_running_loop().call_soon(self._tick)
 
     def forget(self, sender: TrackSender) -> None:
         self._waiting.pop(sender, None)

@@ -18,7 +18,7 @@ from ...protocols import stun
 from .addresses import LocalAddress, scan, usable
 from .candidates import extra_candidates, make_candidate, parse_extra
 from .dtls import Identity
-from .ice import SockAddr
+from .pairs import SockAddr
 from .servers import ServerCandidates
 from .settings import allows, parse_listen
 from .sockets import Socket, TcpConnection, UdpSocket
@@ -141,7 +141,10 @@ class WebRtcPort:
     def listed(self, peer: PeerTransport, ufrag: str) -> None:
         key = ufrag.encode()
         self._by_ufrag[key] = peer
-        self._ufrags.setdefault(peer, []).append(key)
+        keys = self._ufrags.setdefault(peer, [])
+        keys.append(key)
+        if len(keys) > 2:  # the one before a restart is still answered, none older
+            del self._by_ufrag[keys.pop(0)]
 
     def forget(self, peer: PeerTransport) -> None:
         for ufrag in self._ufrags.pop(peer, ()):
@@ -198,7 +201,7 @@ class WebRtcPort:
             _log.warning("the machine's addresses cannot be read: %s", error)
             return
         self._found = usable(present, self._config.filters, self._listen.host)
-        for address in [address for address in self._udp if address not in self._found]:
+        for address in [address for address in self._udp if address not in present and address not in self._found]:
             gone = self._udp.pop(address)
             gone.close()
             for peer in self.peers:

@@ -10,24 +10,35 @@ the newest. Live timestamps are never shifted, so one clock serves all sender re
 import random
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
-from .bandwidth import MAX_NACK_SHARE, TRAIN, Bandwidth
+from .bandwidth import TRAIN, Bandwidth, BurstWatch
 from .batch import RtpBatch, Shift
 from .form import retransmission
 from .group import Picture, Replay, SenderGroup
 
 REPLAY_INTERVAL = 2.0
 """Seconds between two replays for one viewer."""
-BURST_SECONDS = 1.2
-"""A replay is sent only where it takes no longer."""
+BURST_SECONDS = 2.0
+"""A replay begins only where it should take no longer …"""
+LONGEST_BURST = 3.0
+"""… and goes on while what is left takes no longer."""
+RAMP_START = 8e6
+RAMP_DOUBLES = 0.1
+"""A burst starts at so many bits a second and doubles after so many seconds, up to what the path takes."""
+HEADROOM = 1.25
+"""How much faster than the stream live pictures leave a queue."""
+STUCK_BURST = 6.0
 BACKLOG_SECONDS = 2.5
+"""A queue whose head is older is dropped up to the next key picture."""
 BACKLOG_BYTES = 24 << 20
 STREAM_BUFFER = 256 * 1024
 """Bytes that may wait in a TCP connection before pictures queue here, where they can be skipped."""
 RESEND_MEMORY = 512
+RESEND_PAUSE = 0.02
+RESEND_PAUSE_THIN = 0.12
+"""Seconds until a packet is sent again; with a queue on the path its arrival takes longer than a round trip."""
 KEEP_SEGMENTS = 4.0
-RESEND_BURST = 96 * 1024
 
 
 class Transport(Protocol):
@@ -51,6 +62,20 @@ class _Segment:
         self.ended = 0.0
 
 
+class _Queued(NamedTuple):
+    """Packets that wait. `unit`: bytes of the access unit that they end, 0 in mid-picture; `since`: when queued."""
+
+    batch: RtpBatch
+    shift: Shift | None
+    unit: int
+    since: float
+
+
+def sequence_of(batch: RtpBatch, shift: Shift | None) -> int:
+    """The number of the batch's first packet as the viewer sees it."""
+    return int.from_bytes(batch.packets[0][2:4]) + (shift.sequence if shift else 0) & 0xFFFF
+
+
 class TrackSender:
     """Sends one group's pictures to one viewer. `repair` is the RTX payload type and SSRC where negotiated.
 
@@ -70,6 +95,7 @@ class TrackSender:
         wake: Callable[[TrackSender], None],
     ) -> None:
         self.group = group
+        self.bandwidth = bandwidth
         self.repair = repair
         self.video = group.track.codec.is_video
         self.packets = 0
@@ -78,26 +104,24 @@ class TrackSender:
         self.replays = 0
         self.skips = 0
         self._transport = transport
-        self._bandwidth = bandwidth
         self._count = count
         self._drop = drop
         self._wake = wake
         self._shift: Shift | None = None
         self._next: int | None = None
         self._skipping = False
-        self._queue: deque[tuple[RtpBatch, Shift | None, int, float]] = deque()
-        """Batch, shift, bytes of the access unit that it ends (0 in mid-picture), time of queueing."""
+        self._queue: deque[_Queued] = deque()
         self._queued = 0
+        self._inside = False
+        """The last packet sent from the queue was not the last one of its picture."""
         self._credit = 0.0
         self._pumped = 0.0
         self._replayed = float("-inf")
         self._replaying = 0
-        self._burst_lost = 0
-        self._burst_start = 0
+        self._burst = BurstWatch()
+        self._repairs: deque[tuple[int, _Segment]] = deque()
         self._segments: deque[_Segment] = deque(maxlen=16)
         self._resends: dict[int, float] = {}
-        self._resend_credit = float(RESEND_BURST)
-        self._resend_time = 0.0
         self._repair_sequence = random.randrange(1 << 15)
 
     @property
@@ -115,6 +139,7 @@ class TrackSender:
         self.group.leave(self.deliver)
         self._queue.clear()
         self._queued = 0
+        self._repairs.clear()
         self._segments.clear()
 
     def deliver(self, picture: Picture, batch: RtpBatch) -> None:
@@ -130,27 +155,40 @@ class TrackSender:
                 self._drop(1)
             else:
                 self._send(batch, self._align(picture), picture.size)
-        elif self._queue or buffered > STREAM_BUFFER or (len(batch) > TRAIN and self._bandwidth.slow):
+        elif self._queue or buffered > STREAM_BUFFER or (len(batch) > TRAIN and self.bandwidth.slow):
             self._enqueue_live(picture)
         else:
             self._send(batch, self._align(picture), picture.size)
 
     def pump(self, now: float, share: float) -> bool:
         """Send what the path takes by now, at most at `share` bits a second; whether something is left."""
-        rate = min(self._bandwidth.rate(), share) / 8
+        rate = min(self._rate(now), share) / 8
         self._credit = min(self._credit + rate * min(now - self._pumped, 0.05), max(rate * 0.01, 1500.0))
         self._pumped = now
-        queue = self._queue
+        queue, repairs = self._queue, self._repairs
+        while repairs and self._credit > 0:
+            sequence, segment = repairs.popleft()
+            self._resends[sequence] = now
+            self._credit -= self._send_again(sequence, segment)
         while queue and self._credit > 0 and self._transport.buffered < STREAM_BUFFER:
-            batch, shift, size, _ = queue.popleft()
+            batch, shift, unit, _ = queue.popleft()
             self._queued -= batch.size
             self._credit -= batch.size
-            self._replaying = max(self._replaying - 1, 0)
-            self._send(batch, shift, size)
-        late = bool(queue) and not self._replaying and now - queue[0][3] > BACKLOG_SECONDS
-        if late or self._queued > BACKLOG_BYTES:
+            if self._replaying:
+                self._replaying -= 1
+                self._burst.sent(sequence_of(batch, shift), len(batch), batch.size, now)
+            self._inside = not unit
+            self._send(batch, shift, unit)
+        patience = STUCK_BURST if self._replaying else BACKLOG_SECONDS
+        if queue and (now - queue[0].since > patience or self._queued > BACKLOG_BYTES):
             self._cut()
-        return bool(queue)
+        return bool(queue or repairs)
+
+    def _rate(self, now: float) -> float:
+        rate = self.bandwidth.rate(self.group.bitrate * HEADROOM)
+        if self._replaying:
+            rate = min(rate, RAMP_START * 2 ** min((now - self._replayed) / RAMP_DOUBLES, 10))
+        return rate
 
     def refresh(self, now: float) -> bool:
         """The viewer lost the picture (PLI, FIR): replay the current group of pictures if that helps."""
@@ -164,29 +202,25 @@ class TrackSender:
 
     def resend(self, sequences: Sequence[int], now: float) -> None:
         """Answer a NACK with what is still there, each packet at most once a round trip."""
-        pause = max(self._bandwidth.round_trip or 0.0, 0.02)
-        rate = self._bandwidth.rate() / 8
-        self._resend_credit = min(self._resend_credit + rate * (now - self._resend_time), RESEND_BURST)
-        self._resend_time = now
+        thin = bool(self._queue) or self.bandwidth.slow
+        pause = max(self.bandwidth.round_trip or 0.0, RESEND_PAUSE_THIN if thin else RESEND_PAUSE)
+        known = self._resends
+        if len(known) > RESEND_MEMORY:
+            known = self._resends = {key: at for key, at in known.items() if now - at < 1.0}
+        asked = [number for number in sequences if now - known.get(number, float("-inf")) >= pause][:RESEND_MEMORY]
         if self._replaying:
-            self._watch_burst(len(sequences), now)
-        if len(self._resends) > RESEND_MEMORY:
-            self._resends = {key: at for key, at in self._resends.items() if now - at < pause}
-        for sequence in sequences:
-            if self._resend_credit <= 0:
-                return
-            if now - self._resends.get(sequence, float("-inf")) < pause:
+            self._watch_burst([number for number in asked if number not in known], now)
+        for sequence in asked:
+            if (segment := self._segment(sequence)) is None:
                 continue
-            segment = self._segment(sequence)
-            if segment is None:
-                continue
-            packet = segment.source.packet((sequence - segment.shift.sequence) & 0xFFFF)
-            if packet is None:
-                continue
-            self._resends[sequence] = now
-            self._resend_credit -= len(packet)
-            self.resent += 1
-            self._send_again(packet, sequence, segment.shift)
+            if thin:
+                known[sequence] = float("inf")
+                self._repairs.append((sequence, segment))
+            else:
+                known[sequence] = now
+                self._send_again(sequence, segment)
+        if self._repairs:
+            self._wake(self)
 
     def tick(self, now: float) -> None:
         """Forget what can no longer be asked for."""
@@ -203,16 +237,16 @@ class TrackSender:
             return
         whole = self._fits(replay.bytes) and not gop.cut
         batches = len(replay.batches) if self._fits(replay.bytes) else replay.ends[0]
-        self._next = (self.group.sequence - sum(map(len, replay.batches[:batches]))) & 0xFFFF
         self._enqueue_replay(replay, batches, now)
         self._skipping = not whole
 
     def _fits(self, size: int) -> bool:
-        return size * 8 <= self._bandwidth.rate() * BURST_SECONDS
+        return size * 8 <= self.bandwidth.rate() * BURST_SECONDS
 
     def _enqueue_replay(self, replay: Replay, batches: int, now: float) -> None:
-        """Queue the first batches of a replay behind everything sent so far."""
-        start = self._next if self._next is not None else self.group.sequence
+        """Queue the first batches of a replay behind everything sent so far, or so that the group's numbers follow."""
+        packets = sum(map(len, replay.batches[:batches]))
+        start = self._next if self._next is not None else (self.group.sequence - packets) & 0xFFFF
         newest = self.group.timestamp(self.group.track.gop.units()[-1])
         shift = Shift(start, (newest + 1) & 0xFFFFFFFF)
         self._note(_Segment(start, shift, replay), now)
@@ -220,14 +254,13 @@ class TrackSender:
         for index in range(batches):
             batch = replay.batches[index]
             ends = index + 1 == replay.ends[picture]
-            self._queue.append((batch, shift, replay.sizes[picture] if ends else 0, now))
+            self._queue.append(_Queued(batch, shift, replay.sizes[picture] if ends else 0, now))
             self._queued += batch.size
             picture += ends
-        sent = sum(map(len, replay.batches[:batches]))
-        self._next = (start + sent) & 0xFFFF
+        self._next = (start + packets) & 0xFFFF
         self._replaying = batches
         self._replayed = now
-        self._burst_lost, self._burst_start = 0, self.packets
+        self._burst = BurstWatch()
         self.replays += 1
         self._wake(self)
 
@@ -236,24 +269,22 @@ class TrackSender:
         packets = picture.packets
         for start in range(0, len(packets), TRAIN):
             chunk = RtpBatch(packets[start : start + TRAIN])
-            size = picture.size if start + TRAIN >= len(packets) else 0
-            self._queue.append((chunk, shift, size, picture.sent))
+            unit = picture.size if start + TRAIN >= len(packets) else 0
+            self._queue.append(_Queued(chunk, shift, unit, picture.sent))
             self._queued += chunk.size
         self._wake(self)
 
     def _align(self, picture: Picture) -> Shift | None:
         """Take the picture's numbers into the viewer's row; the shift that does it, None in step with the group."""
-        first, count = picture.first, len(picture.packets)
-        offset = self._shift.sequence if self._shift is not None else 0
         if self._next is None:
-            self._next = first
-        if not self._segments or (first + offset) & 0xFFFF != self._next:
-            offset = (self._next - first) & 0xFFFF
+            self._next = picture.first
+        offset = (self._next - picture.first) & 0xFFFF
+        in_row = offset == (self._shift.sequence if self._shift is not None else 0)
+        if not in_row:
             self._shift = Shift(offset) if offset else None
+        if not in_row or not self._segments or self._segments[-1].source is not self.group:
             self._note(_Segment(self._next, self._shift or Shift(), self.group), picture.sent)
-        elif self._segments[-1].source is not self.group:
-            self._note(_Segment(self._next, self._shift or Shift(), self.group), picture.sent)
-        self._next = (self._next + count) & 0xFFFF
+        self._next = (self._next + len(picture.packets)) & 0xFFFF
         return self._shift
 
     def _note(self, segment: _Segment, now: float) -> None:
@@ -267,39 +298,51 @@ class TrackSender:
                 return segment
         return None
 
-    def _send(self, batch: RtpBatch, shift: Shift | None, size: int) -> None:
+    def _send(self, batch: RtpBatch, shift: Shift | None, unit: int) -> None:
         self._transport.send_rtp(batch, shift)
         self.packets += len(batch)
         self.octets += batch.size
-        if size:
-            self._count(size, 1)
+        if unit:
+            self._count(unit, 1)
 
-    def _send_again(self, packet: bytes, sequence: int, shift: Shift) -> None:
+    def _send_again(self, sequence: int, segment: _Segment) -> int:
+        """Retransmit one of the viewer's packets; the bytes it took, 0 when it is gone."""
+        packet = segment.source.packet((sequence - segment.shift.sequence) & 0xFFFF)
+        if packet is None:
+            return 0
+        shift = segment.shift
+        self.resent += 1
         if self.repair is None:
             self._transport.send_packet(packet, shift)
-            return
+            return len(packet)
         payload_type, ssrc = self.repair
         self._repair_sequence = (self._repair_sequence + 1) & 0xFFFF
         again = retransmission(packet, payload_type, ssrc, self._repair_sequence, sequence)
         self._transport.send_packet(again, Shift(0, shift.timestamp) if shift.timestamp else None)
+        return len(again)
 
-    def _watch_burst(self, lost: int, now: float) -> None:
+    def _watch_burst(self, lost: Sequence[int], now: float) -> None:
         """A burst that meets a path thinner than thought slows down, and ends where it would take too long."""
-        self._burst_lost += lost
-        if self._burst_lost < 8 or self._burst_lost < MAX_NACK_SHARE * (self.packets - self._burst_start):
+        capacity = self._burst.lost(lost)
+        if capacity is None:
             return
-        self._burst_lost, self._burst_start = 0, self.packets
-        self._bandwidth.congested(now)
-        if self._queued * 8 > self._bandwidth.rate() * 2 * BURST_SECONDS:
+        self.bandwidth.congested(capacity, now)
+        self._burst = BurstWatch()
+        if self._queued * 8 > self.bandwidth.rate() * LONGEST_BURST:
             self._replayed = now
             self._cut()
 
     def _cut(self) -> None:
-        """Drop the queue and wait for the next key picture; numbers go on without a gap."""
-        self._next = ((self._next or 0) - sum(len(batch) for batch, *_ in self._queue)) & 0xFFFF
-        self._drop(sum(1 for _, _, size, _ in self._queue if size))
-        self._queue.clear()
-        self._queued = 0
+        """Drop the queue behind the picture being sent and wait for the next key picture; numbers have no gap."""
+        queue, kept = self._queue, deque[_Queued]()
+        while self._inside and queue:
+            kept.append(queue.popleft())
+            if kept[-1].unit:
+                break
+        self._next = ((self._next or 0) - sum(len(one.batch) for one in queue)) & 0xFFFF
+        self._drop(sum(1 for one in queue if one.unit))
+        self._queue = kept
+        self._queued = sum(one.batch.size for one in kept)
         self._replaying = 0
         self._skipping = True
         self.skips += 1

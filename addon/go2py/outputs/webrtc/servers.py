@@ -14,7 +14,7 @@ from ...errors import ProtocolError, Unreachable
 from ...observe.log import get_logger
 from ...protocols import stun
 from .candidates import Candidate, extra_candidates, make_candidate, priority
-from .ice import SockAddr
+from .pairs import SockAddr
 from .settings import Network
 from .sockets import Receiver, Socket, UdpSocket
 

@@ -1,7 +1,6 @@
 """WebRTC for the API: an offer comes in, an answer and a session go out."""
 
 import asyncio
-import logging
 import secrets
 import time
 from collections.abc import Callable, Sequence
@@ -9,6 +8,7 @@ from contextlib import ExitStack
 
 from ...config.values import IceServer
 from ...errors import NegotiationError, ProtocolError, SourceError
+from ...observe.log import fields, get_logger
 from ...protocols import webrtc_sdp as sdp
 from ...protocols.webrtc_sdp import Local, Offer
 from ...streams.reader import Attachment, ReaderInfo
@@ -20,7 +20,7 @@ from .transport import PeerTransport
 from .viewer import Viewer
 
 _TICK = 0.5
-_log = logging.getLogger("go2py.webrtc")
+_log = get_logger("webrtc")
 
 
 class Session:
@@ -64,7 +64,8 @@ class Session:
     def trickle(self, send: Callable[[str], None]) -> None:
         """Hand our candidates to `send`, now and as they are found. To be called once the answer is on its way."""
         self.transport.on_candidate = send
-        self._gathering = asyncio.get_running_loop().create_task(self.transport.gather())
+        if self._gathering is None and not self._closed:
+            self._gathering = asyncio.get_running_loop().create_task(self.transport.gather())
 
     def patch(self, fragment: str) -> None:
         """A trickle fragment (RFC 9725 section 4.3). Raises `ProtocolError` when broken or of another ICE session."""
@@ -88,7 +89,7 @@ class Session:
         info.protocol = f"{self._protocol}+{transport.protocol}"
         info.remote_addr = f"{transport.remote_address} {transport.candidate_type}"
         info.details["srtp"] = profile
-        _log.debug("connected %s over %s", info.remote_addr, transport.protocol)
+        _log.debug("connected", extra=fields(remote=info.remote_addr, protocol=info.protocol, srtp=profile))
         self.viewer.start()
 
     def _release(self, reason: str) -> None:
@@ -213,4 +214,4 @@ def _add_leniently(session: Session, candidate: str) -> None:
     try:
         session.add_candidate(candidate)
     except ProtocolError as error:
-        _log.debug("candidate passed over: %s", error)
+        _log.debug("candidate passed over", extra=fields(error=error))

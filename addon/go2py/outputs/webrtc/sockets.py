@@ -12,7 +12,7 @@ from ...errors import ProtocolError
 from ...protocols import rfc4571
 from .addresses import LocalAddress, Reach, local_address
 from .candidates import Candidate, priority
-from .ice import SockAddr
+from .pairs import SockAddr
 
 MAX_DATAGRAM: Final = 2048
 DRAIN: Final = 64

@@ -10,8 +10,10 @@ from ...config.values import IceServer
 from ...errors import ProtocolError
 from .batch import RtpBatch, Shift
 from .candidates import parse_candidate
-from .dtls import DtlsEndpoint, Identity, Role, usable
-from .ice import Credentials, IceAgent, Pair, SockAddr
+from .dtls import DtlsEndpoint, Identity, Role, SrtpKeys, usable
+from .handshake import Handshake
+from .ice import IceAgent
+from .pairs import Credentials, Pair, SockAddr
 from .servers import Relay, ServerCandidates
 from .sockets import Socket, UdpSocket
 from .srtp import SrtpError, SrtpSession, Workspace, is_rtcp
@@ -19,7 +21,6 @@ from .srtp import SrtpError, SrtpSession, Workspace, is_rtcp
 HANDSHAKE_TIMEOUT: Final = 30.0
 """Seconds from the creation of a transport until it must be connected."""
 _MAX_CLAIMS: Final = 64
-_MAX_INBOX: Final = 32
 
 
 class PeerHost(Protocol):
@@ -73,17 +74,13 @@ class PeerTransport:
         """A local candidate line, from `gather()`."""
         self._tag = tag
         self._pair: Pair | None = None
-        self._dtls: DtlsEndpoint | None = None
+        self._handshake: Handshake | None = None
         self._srtp: SrtpSession | None = None
         self._claims: list[tuple[Socket, SockAddr]] = []
         self._relays: list[Relay] = []
-        self._inbox: list[bytes] = []
-        self._job: asyncio.Future[None] | None = None
-        self._begin = False
         self._ice_timer: asyncio.TimerHandle | None = None
-        self._dtls_timer: asyncio.TimerHandle | None = None
         self._deadline = self._loop.call_later(
-            HANDSHAKE_TIMEOUT, self._finish, f"no connection within {HANDSHAKE_TIMEOUT:.0f} s"
+            HANDSHAKE_TIMEOUT, self.end, f"no connection within {HANDSHAKE_TIMEOUT:.0f} s"
         )
         for socket in host.sockets():
             self._agent.add_base(socket)
@@ -144,14 +141,19 @@ class PeerTransport:
         """
         if not 4 <= len(ufrag) <= 256 or not 22 <= len(password) <= 256:
             raise ProtocolError("webrtc: the offer's ICE credentials are missing or of a wrong length")
-        if self._dtls is None:
+        if self._handshake is None:
             known = usable(fingerprints)
             if not known:
                 raise ProtocolError("webrtc: the offer has no fingerprint of a known hash")
             role: Role = "client" if setup == "passive" else "server"
             self.setup = "active" if role == "client" else "passive"
-            self._dtls = DtlsEndpoint(self._host.identity, role, known)
-            self._begin = role == "client"
+            self._handshake = Handshake(
+                DtlsEndpoint(self._host.identity, role, known),
+                self._host.workers,
+                self._send_dtls,
+                self._established,
+                self.end,
+            )
         self._agent.set_remote(Credentials(ufrag, password), lite=lite)
         self._pump()
 
@@ -224,12 +226,8 @@ class PeerTransport:
         first = data[0]
         if 128 <= first < 192:
             self._media(bytes(data))
-        elif 20 <= first < 64 and len(self._inbox) < _MAX_INBOX:
-            self._inbox.append(bytes(data))
-            if self.connected:
-                self._goodbye()
-            else:
-                self._handshake()
+        elif 20 <= first < 64 and self._handshake is not None:
+            self._handshake.receive(bytes(data))
 
     def _media(self, data: bytes) -> None:
         if self._srtp is None:
@@ -256,14 +254,15 @@ class PeerTransport:
         for pair, data in self._agent.take():
             _base(pair).send(data, pair.address)
         if self._agent.failed:
-            self._finish(self._agent.failed)
+            self.end(self._agent.failed)
             return
         if self._agent.selected is not self._pair:
             self._pair = self._agent.selected
             assert self._pair is not None
             self._socket, self._address = _base(self._pair), self._pair.address
             self._claim(self._socket, self._address, proven=True)
-            self._handshake()
+            if self._handshake is not None:
+                self._handshake.begin()
         if self._ice_timer is not None:
             self._ice_timer.cancel()
         due = self._agent.next_timer()
@@ -275,69 +274,15 @@ class PeerTransport:
 
     # --- DTLS
 
-    def _handshake(self, *, expired: bool = False) -> None:
-        """Have a worker take the next step; one at a time, and only once there is a way to answer."""
-        if self._dtls is None or self._pair is None or self._job is not None or self.connected:
-            return
-        if not (self._inbox or self._begin or expired):
-            return
-        datagrams, self._inbox, self._begin = tuple(self._inbox), [], False
-        self._job = self._loop.run_in_executor(self._host.workers, _step, self._dtls, datagrams, expired)
-        self._job.add_done_callback(self._stepped)
-
-    def _stepped(self, job: asyncio.Future[None]) -> None:
-        self._job = None
-        if job.cancelled() or self.closed or self._dtls is None:
-            return
-        error = job.exception()
-        self._send_dtls(self._dtls.take())
-        if error is not None:
-            if not isinstance(error, ProtocolError):
-                raise error
-            self._finish(str(error))
-        elif self._dtls.keys is not None:
-            self._established()
-        else:
-            if self._dtls_timer is not None:
-                self._dtls_timer.cancel()
-            wait = self._dtls.timeout()
-            self._dtls_timer = None if wait is None else self._loop.call_later(wait, self._again)
-            self._handshake()
-
-    def _again(self) -> None:
-        self._handshake(expired=True)
-
-    def _established(self) -> None:
-        assert self._dtls is not None
-        keys = self._dtls.keys
-        assert keys is not None
+    def _established(self, keys: SrtpKeys) -> None:
         self._deadline.cancel()
-        if self._dtls_timer is not None:
-            self._dtls_timer.cancel()
         self._srtp = SrtpSession(keys, self._host.workspace)
         self.connected, self.profile = True, keys.profile.name
         if self.on_connected is not None:
             self.on_connected(self.profile)
-        if not self.closed:
-            self._goodbye()
 
-    def _goodbye(self) -> None:
-        """DTLS after the handshake: our last flight is wanted again, or the peer ends the connection."""
-        assert self._dtls is not None
-        datagrams, self._inbox = self._inbox, []
-        try:
-            if datagrams:
-                self._dtls.step(datagrams)
-        except ProtocolError as error:
-            self._finish(str(error))
-            return
-        self._send_dtls(self._dtls.take())
-        if self._dtls.closed:
-            self._finish("the viewer closed the connection")
-
-    def _send_dtls(self, datagrams: list[bytes]) -> None:
-        for datagram in datagrams:
-            self._socket.send(datagram, self._address)
+    def _send_dtls(self, datagram: bytes) -> None:
+        self._socket.send(datagram, self._address)
 
     # --- sending
 
@@ -384,12 +329,7 @@ class PeerTransport:
         self.end("")
 
     def end(self, reason: str) -> None:
-        """The same, and tell the owner by `on_closed`."""
-        if self.connected and self._dtls is not None:
-            self._send_dtls(self._dtls.close())
-        self._finish(reason)
-
-    def _finish(self, reason: str) -> None:
+        """The same, and give the owner a reason by `on_closed`."""
         if self.closed:
             return
         self._release()
@@ -400,9 +340,10 @@ class PeerTransport:
         self.closed = True
         self.connected = False
         self._deadline.cancel()
-        for timer in (self._ice_timer, self._dtls_timer):
-            if timer is not None:
-                timer.cancel()
+        if self._ice_timer is not None:
+            self._ice_timer.cancel()
+        if self._handshake is not None:
+            self._handshake.close()
         self._host.forget(self)
         claims, self._claims = self._claims, []
         for base, address in claims:
@@ -410,20 +351,12 @@ class PeerTransport:
         relays, self._relays = self._relays, []
         for relay in relays:
             relay.close()
-        self._dtls = self._srtp = None
-        self._inbox.clear()
+        self._handshake = self._srtp = None
 
 
 def _base(pair: Pair) -> Socket:
     """The agent's bases are our sockets."""
     return pair.base  # type: ignore[return-value]
-
-
-def _step(dtls: DtlsEndpoint, datagrams: tuple[bytes, ...], expired: bool) -> None:
-    if expired:
-        dtls.expired()
-    if datagrams or not expired:
-        dtls.step(datagrams)
 
 
 def _credentials() -> Credentials:

@@ -83,7 +83,7 @@ class Viewer:
             self._report(now)
             self._attachment.info.details["webrtc"] = self.statistics()
 
-    def statistics(self) -> dict[str, object]:
+    def statistics(self) -> dict[str, float | None]:
         """What the API shows of this viewer; times in ms, rates in bits a second."""
         path = self.bandwidth
         return {

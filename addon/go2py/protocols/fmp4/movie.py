@@ -119,7 +119,7 @@ def _visual(kind: bytes, codec: Codec, config: bytes) -> bytes:
 def _avc1(codec: Codec) -> bytes:
     try:
         config = h264.avcc(codec.parameter_sets)
-    except (ProtocolError, ValueError, OverflowError):
+    except ProtocolError, ValueError, OverflowError:
         config = h264.avcc(_H264_SETS)
     return _visual(b"avc1", codec, _box(b"avcC", config))
 
@@ -127,7 +127,7 @@ def _avc1(codec: Codec) -> bytes:
 def _hev1(codec: Codec) -> bytes:
     try:
         config = h265.hvcc(codec.parameter_sets)
-    except (ProtocolError, ValueError, OverflowError):
+    except ProtocolError, ValueError, OverflowError:
         config = _HVCC
     return _visual(b"hev1", codec, _box(b"hvcC", config))
 

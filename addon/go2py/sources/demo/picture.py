@@ -48,7 +48,7 @@ class Picture:
         """Limited range BT.709; the encoder must be done with it before the next `draw`."""
         self._planes = [memoryview(plane).cast("B") for plane in self.frame.planes]
         self._strides = [plane.line_size for plane in self.frame.planes]
-        self._radius = max(4, height // 24)
+        self._radius = max(4, height // 24 & ~1)
         self._ball_at: tuple[int, int] | None = None
         self._shown: dict[tuple[int, int], str] = {}
         self._prepare_code()
@@ -103,9 +103,9 @@ class Picture:
         for plane, colour in enumerate(_BALL):
             scale = 2 if plane else 1
             pixels, ground, stride = self._planes[plane], self._ground[plane], self._strides[plane]
-            radius = self._radius // scale
-            for row in range(-radius, radius + 1):
-                half = math.isqrt(radius * radius - row * row)
+            edge = self._radius // scale
+            for row in range(-edge, edge + 1):
+                half = math.isqrt(self._radius**2 - (row * scale) ** 2) // scale
                 first = (y // scale + row) * stride + x // scale - half
                 last = first + 2 * half + 1
                 pixels[first:last] = ground[first:last] if erase else bytes((colour,)) * (last - first)

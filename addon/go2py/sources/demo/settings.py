@@ -49,8 +49,12 @@ class DemoSettings:
 
 def parse(query: str) -> DemoSettings:
     """Read `size=1280x720&fps=25…`; raises `Unsupported` with the key and what it may be."""
+    try:
+        pairs = parse_qsl(query, keep_blank_values=True, max_num_fields=100)
+    except ValueError:
+        raise Unsupported("demo: takes a few parameters, not hundreds") from None
     found: dict[str, str] = {}
-    for key, value in parse_qsl(query, keep_blank_values=True, max_num_fields=100) if query else ():
+    for key, value in pairs:
         if key not in DEFAULTS:
             raise Unsupported(f"demo: knows no parameter {key[:20]!r}; it knows {', '.join(DEFAULTS)}")
         found[key] = value

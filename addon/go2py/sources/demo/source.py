@@ -19,9 +19,7 @@ if TYPE_CHECKING:
     from .recorder import Batch, Recorder
 
 HEARD_BYTES = 1 << 20
-_BACKCHANNEL = Offer(
-    (Codec(names.PCMA, "audio", 8000), Codec(names.OPUS, "audio", 48_000, channels=2)), "sendonly"
-)
+_BACKCHANNEL = Offer((Codec(names.PCMA, "audio", 8000), Codec(names.OPUS, "audio", 48_000, channels=2)), "sendonly")
 
 
 def spec(url: SourceUrl) -> SourceSpec:

@@ -1,5 +1,7 @@
 """RTSP cameras: rtsp, rtsps (TLS, verified unless the host is an IP address), rtspx (TLS, never verified)."""
 
+import re
+
 from ...errors import ProtocolError, Unsupported
 from ...observe.secret import remember
 from ...protocols.rtsp_url import DEFAULT_PORT, RtspUrl
@@ -8,6 +10,10 @@ from .options import Options
 from .source import RtspSource
 
 __all__ = ["RtspSource", "spec"]
+
+
+_PASSWORD = re.compile(r"(?:password|passwd|pass|pwd)=([^&_/?]+)", re.IGNORECASE)
+"""How some cameras want it: `/user=admin_password=1234_channel=1`, `?user=admin&pwd=1234`."""
 
 
 def spec(url: SourceUrl) -> SourceSpec:
@@ -20,6 +26,8 @@ def spec(url: SourceUrl) -> SourceSpec:
     except ProtocolError as error:
         raise Unsupported(f"{url.scheme}: {error}") from None
     remember(target.password)
+    for found in _PASSWORD.finditer(target.path):
+        remember(found[1])
     options = Options.parse(url)
     key = (
         f"{target.scheme}://{target.user}@{target.host.lower()}:{target.port or DEFAULT_PORT}{target.path}"

@@ -10,7 +10,7 @@ from struct import Struct
 from time import monotonic
 from typing import override
 
-from ...errors import Go2pyError, ProtocolError, Unreachable
+from ...errors import ProtocolError, Unreachable
 from ...protocols.rtp.packet import HEADER_SIZE, PLAIN
 from ...protocols.rtsp import DOLLAR, Headers, Interleaved, Message, Parser, Request, Response
 from .receiver import Receiver
@@ -18,7 +18,7 @@ from .receiver import Receiver
 _FRAME = Struct(">BBHBBHII")
 _FRAME_HEADER = 4
 
-FLUSH = 0.4
+FLUSH = 0.3
 """Seconds that a peer who does not read may delay the end."""
 
 _BUFFER = bytearray(256 << 10)
@@ -41,7 +41,7 @@ class Connection(asyncio.BufferedProtocol):
         """By RTCP channel."""
         self.heard = monotonic()
         self.alive: Callable[[int], None] | None = None
-        self.lost: asyncio.Future[Go2pyError] = asyncio.get_running_loop().create_future()
+        self.lost: asyncio.Future[Unreachable | ProtocolError] = asyncio.get_running_loop().create_future()
         self.write: Callable[[bytes], None] = self._write_transport
         self.transport: asyncio.Transport | None = None
         self._gone: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -75,7 +75,7 @@ class Connection(asyncio.BufferedProtocol):
         """Bytes that a tunnel unwrapped."""
         self._consume(memoryview(self._rest + chunk), len(chunk))
 
-    def fail(self, error: Go2pyError) -> None:
+    def fail(self, error: Unreachable | ProtocolError) -> None:
         """The connection is over; the first reason counts."""
         if not self.lost.done():
             self.lost.set_result(error)

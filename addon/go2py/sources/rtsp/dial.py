@@ -45,7 +45,7 @@ async def connect(protocol: asyncio.BaseProtocol, url: RtspUrl, port: int, timeo
     except ConnectionRefusedError:
         raise Unreachable(f"{where} refuses connections; is RTSP switched on, and the port right?") from None
     except OSError as error:
-        raise Unreachable(f"{where} cannot be reached ({error.strerror or 'unknown host'})") from None
+        raise Unreachable(f"{where} cannot be reached ({error.strerror or 'none of its addresses answers'})") from None
 
 
 async def tls_context(scheme: str, host: str) -> ssl.SSLContext:

@@ -35,7 +35,7 @@ class Receiver:
                 continue
             self._codecs[payload_type] = codec
         if not self._codecs:
-            raise Unsupported(f"the camera's codec {media.codecs[0].label()} is not spoken by go2py")
+            raise Unsupported(f"the codec {media.codecs[0].label()} is not spoken by go2py")
         self._by_type: dict[int, Depacketizer] = {}
         self._type = -1
         self._ssrc = -1
@@ -49,8 +49,9 @@ class Receiver:
 
     def push(self, marker_type: int, sequence: int, timestamp: int, ssrc: int, payload: memoryview, now: float) -> None:
         """A packet whose header was read; `marker_type` is its second byte."""
-        if marker_type & 0x7F != self._type or ssrc != self._ssrc:
-            self._turn(marker_type & 0x7F, ssrc)
+        turned = marker_type & 0x7F != self._type or ssrc != self._ssrc
+        if turned and not self._turn(marker_type & 0x7F, ssrc):
+            return
         units = self._current.push(sequence, timestamp, marker_type > 0x7F, payload, now)
         if units:
             self._units += units
@@ -85,15 +86,22 @@ class Receiver:
             self._sink.lost(self.offer, lost - self._lost)
             self._lost = lost
 
-    def _turn(self, payload_type: int, ssrc: int) -> None:
-        """The sender, or what it sends, changed. Unknown payload types are the first codec's: cameras mislabel."""
-        if self._ssrc not in (-1, ssrc):
-            self.deliver()
+    def _turn(self, payload_type: int, ssrc: int) -> bool:
+        """The sender, or what it sends, changed; false where the packet is none of ours.
+
+        An undescribed payload type is the first codec mislabelled, or, once a described one came, something else
+        (comfort noise, events).
+        """
+        described = payload_type in self._codecs
+        if not described and self._type in self._codecs:
+            return False
+        self.deliver()
+        if ssrc != self._ssrc:
             self._by_type.clear()
         self._type, self._ssrc = payload_type, ssrc
-        known = payload_type if payload_type in self._codecs else next(iter(self._codecs))
-        self._current = self._select(known)
+        self._current = self._select(payload_type if described else next(iter(self._codecs)))
         self._lost = self._current.lost
+        return True
 
     def _select(self, payload_type: int) -> Depacketizer:
         found = self._by_type.get(payload_type)

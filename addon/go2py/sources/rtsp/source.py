@@ -7,8 +7,9 @@ from time import monotonic
 from typing import override
 
 from ... import __version__
-from ...errors import Go2pyError, ProtocolError, SourceError, Unreachable, Unsupported
+from ...errors import ProtocolError, SourceError, Unauthorized, Unreachable, Unsupported
 from ...observe.log import get_logger
+from ...observe.secret import mask
 from ...protocols import sdp
 from ...protocols.rtsp import Request, Response
 from ...protocols.rtsp_client import BACKCHANNEL, RtspClient, TransportRefused
@@ -26,7 +27,7 @@ _log = get_logger("rtsp")
 
 MAX_REDIRECTS = 5
 MAX_CHALLENGES = 3
-GOODBYE = 0.3
+GOODBYE = 0.25
 """Seconds that TEARDOWN may take."""
 
 
@@ -34,7 +35,7 @@ class RtspSource(Source):
     """See `Source`. `url` holds the credentials; nothing else of this class shows them."""
 
     def __init__(self, url: RtspUrl, options: Options) -> None:
-        self.info = SourceInfo("rtsp", url=str(url))
+        self.info = SourceInfo("rtsp", url=mask(str(url)))
         self._url, self._options = url, options
         self._backchannel = options.backchannel
         self._transport = options.transport if options.transport in ("tcp", "udp") else "tcp"
@@ -46,7 +47,6 @@ class RtspSource(Source):
         self._indexes: tuple[int, ...] = ()
         """Position in the description, by offer."""
         self._ports: list[PortPair] = []
-        self._playing = False
 
     @override
     async def open(self) -> Sequence[Offer]:
@@ -55,15 +55,15 @@ class RtspSource(Source):
 
     @override
     async def play(self, wanted: frozenset[int], sink: Sink) -> None:
-        connection = self._connected()
         try:
             await self._setup_all(sorted(wanted), sink)
-            connection = self._connected()  # another one, after a backchannel that was refused
+            connection = self._connected()
             connection.alive = sink.alive
             await self._start(connection)
             await self._watch(connection)
         finally:
-            connection.mute()
+            if self._connection is not None:
+                self._connection.mute()
             self._close_ports()
 
     @override
@@ -88,7 +88,7 @@ class RtspSource(Source):
         try:
             await self._redirected()
         except (SourceError, ProtocolError) as error:
-            if not self._backchannel:
+            if not self._backchannel or isinstance(error, Unauthorized):
                 raise
             _log.info("%s: not with a backchannel (%s); trying without", self._url.address, error)
             self._backchannel = False
@@ -104,11 +104,8 @@ class RtspSource(Source):
 
     async def _described(self) -> RtspUrl | None:
         """One connection and DESCRIBE; a URL means: not here but there."""
-        await self._disconnect()
-        options = self._options
         self._client = RtspClient(self._url, f"go2py/{__version__}")
-        self._connection = await dial(self._url, options.transport, options.timeout)
-        self._tell()
+        await self._dial()
         fields = {"Accept": "application/sdp"}
         if self._backchannel:
             fields["Require"] = BACKCHANNEL
@@ -117,8 +114,11 @@ class RtspSource(Source):
             return response
         headers = response.headers
         self._base = base_url(headers.get("Content-Base") or headers.get("Content-Location"), self._client.url)
-        self._medias = sdp.parse(response.body).medias
-        self.info.sdp = response.body.decode(errors="replace")
+        try:
+            self._medias = sdp.parse(response.body).medias
+        except ProtocolError as error:
+            raise self._placed(error) from None
+        self.info.sdp = mask(response.body.decode(errors="replace"))
         self._indexes = tuple(
             index
             for index, media in enumerate(self._medias)
@@ -128,10 +128,19 @@ class RtspSource(Source):
             raise Unsupported(f"{self._url.address} offers neither picture nor sound that was asked for")
         return None
 
+    async def _dial(self) -> None:
+        """A fresh connection in place of the present one."""
+        self._close_ports()
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            await connection.close()
+        self._connection = await dial(self._url, self._options.transport, self._options.timeout)
+        self._tell()
+
     def _tell(self) -> None:
         connection = self._connected()
         peer = connection.transport.get_extra_info("peername") if connection.transport else None
-        self.info.url = str(self._url)
+        self.info.url = mask(str(self._url))
         self.info.remote_addr = f"{peer[0]}:{peer[1]}" if peer else self._url.address
         tunnel = self._options.transport.partition(":")[0]
         self.info.protocol = f"rtsp+{tunnel if self._tunnelled else self._transport}"
@@ -155,18 +164,22 @@ class RtspSource(Source):
             await self._setup_each(wanted, sink)
 
     async def _setup_each(self, wanted: Sequence[int], sink: Sink) -> None:
+        """A track that cannot be had is gone without as long as there is another."""
         done = 0
+        refusal: SourceError | None = None
         for offer in wanted:
-            media = self._medias[self._indexes[offer]]
+            index = self._indexes[offer]
             try:
-                receiver = Receiver(offer, media, sink)
-            except Unsupported as error:
-                _log.info("%s: %s", self._url.address, error)
-                continue
-            await self._setup_fitting(receiver, self._indexes[offer], first=not done)
-            done += 1
-        if wanted and not done:
-            raise Unsupported(f"{self._url.address} sends nothing that go2py understands")
+                receiver = Receiver(offer, self._medias[index], sink)
+                await self._setup_fitting(receiver, index, first=not done)
+                done += 1
+            except SourceError as error:
+                if self._connected().lost.done() or isinstance(error, Unauthorized):
+                    raise
+                refusal = refusal or error
+                _log.info("%s: without %s: %s", self._url.address, self._medias[index].codecs[0].label(), error)
+        if refusal is not None and not done:
+            raise refusal
 
     async def _setup_fitting(self, receiver: Receiver, index: int, *, first: bool) -> None:
         try:
@@ -264,19 +277,28 @@ class RtspSource(Source):
 
     async def _ask(self, request: Request) -> Response | RtspUrl:
         """Send a request and what the answer calls for, until it is answered for good."""
-        connection = self._connected()
-        for _ in range(MAX_CHALLENGES):
-            try:
-                response = await connection.ask(request, self._options.timeout)
-            except Go2pyError as error:
-                raise self._placed(error) from None
+        for attempt in range(MAX_CHALLENGES):
+            response = await self._exchange(request, again=attempt > 0)
             verdict = self._client.judge(request, response)
             if not isinstance(verdict, Request):
                 return verdict or response
             request = verdict
         raise Unreachable(f"{self._url.address} wants new credentials again and again")
 
-    def _placed(self, error: Go2pyError) -> Go2pyError:
+    async def _exchange(self, request: Request, *, again: bool) -> Response:
+        """One request, one answer. There are cameras that close the connection behind a challenge: the request that
+        follows it is tried on a second one."""
+        while True:
+            connection = self._connected()
+            try:
+                return await connection.ask(request, self._options.timeout)
+            except (Unreachable, ProtocolError) as error:
+                if not again or self._client.session is not None or not connection.lost.done():
+                    raise self._placed(error) from None
+            again = False
+            await self._dial()
+
+    def _placed(self, error: Unreachable | ProtocolError) -> Unreachable | ProtocolError:
         """The error of a connection, with the camera's address in front."""
         return type(error)(f"{self._url.address}: {error}")
 
@@ -284,12 +306,6 @@ class RtspSource(Source):
         if self._connection is None:
             raise Unreachable(f"{self._url.address}: the connection is closed")
         return self._connection
-
-    async def _disconnect(self) -> None:
-        self._close_ports()
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            await connection.close()
 
     def _close_ports(self) -> None:
         ports, self._ports = self._ports, []

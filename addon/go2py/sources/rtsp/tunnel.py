@@ -17,8 +17,8 @@ from ...protocols.rtsp_url import RtspUrl
 from .connection import FLUSH, Connection
 from .dial import connect, tls_context
 
-_POST_LENGTH = 1 << 30
-"""The POST's announced length; nothing ever ends it."""
+_POST_LENGTH = 32767
+"""What every client announces for the POST; no server counts."""
 
 
 class _Post(asyncio.Protocol):

@@ -1,0 +1,26 @@
+// @ts-check
+/** Line icons on a grid of 24, drawn with a stroke of `currentColor`. */
+export const ICONS = Object.freeze({
+  back: "M15 5l-7 7 7 7",
+  camera: "M3 7h12v10H3zM15 10.8l6-3.3v9l-6-3.3z",
+  cameraOff: "M3 3l18 18M7 7H3v10h12v-2M11 7h4v4M15 10.8l6-3.3v9l-3.4-1.9",
+  close: "M6 6l12 12M18 6L6 18",
+  config: "M4 7h7M17 7h3M14 4.5a2.5 2.5 0 1 1 0 5 2.5 2.5 0 0 1 0-5zM4 17h3M13 17h7M10 14.5a2.5 2.5 0 1 1 0 5 2.5 2.5 0 0 1 0-5z",
+  copy: "M9 9h11v11H9zM5.5 15H4V4h11v1.5",
+  full: "M4 9V4h5M15 4h5v5M20 15v5h-5M9 20H4v-5",
+  fullExit: "M9 4v5H4M20 9h-5V4M15 20v-5h5M4 15h5v5",
+  gateway: "M4 5h16v6H4zM4 13h16v6H4zM7.5 8h.1M7.5 16h.1",
+  log: "M5 6h14M5 10h14M5 14h14M5 18h8",
+  menu: "M4 6h16M4 12h16M4 18h16",
+  pip: "M3 5h18v14H3zM12.5 11.5H18V16h-5.5z",
+  plus: "M12 5v14M5 12h14",
+  retry: "M20 12a8 8 0 1 1-2.4-5.7M20 3v5h-5",
+  search: "M10.5 4a6.5 6.5 0 1 1 0 13 6.5 6.5 0 0 1 0-13zM15.5 15.5L20 20",
+  snapshot: "M4 8h3.5L9 5.5h6L16.5 8H20v11H4zM12 10a3.2 3.2 0 1 1 0 6.4 3.2 3.2 0 0 1 0-6.4z",
+  soundOff: "M4 9.5v5h3.5l4.5 4v-13l-4.5 4zM16 9.5l5 5M21 9.5l-5 5",
+  soundOn: "M4 9.5v5h3.5l4.5 4v-13l-4.5 4zM15.5 9a4 4 0 0 1 0 6M18 6.5a8 8 0 0 1 0 11",
+  stats: "M5 19v-6M12 19V5M19 19v-9",
+  trash: "M4 7h16M9 7V4h6v3M6.5 7l1 13h9l1-13M10 11v5M14 11v5",
+  wall: "M4 4h7v7H4zM13 4h7v7h-7zM4 13h7v7H4zM13 13h7v7h-7z",
+  warning: "M12 4l9.5 16h-19zM12 10v4.5M12 17.2v.3",
+});

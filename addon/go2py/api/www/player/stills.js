@@ -1,0 +1,80 @@
+// @ts-check
+/** Stills: a picture a second, through everything. */
+import { stillUrl } from "../lib/urls.js";
+
+const EVERY_MS = 1000;
+
+export class Stills {
+  /** @param {string} base @param {string} source @param {import("./transport.js").Events} events */
+  constructor(base, source, events) {
+    this.base = base;
+    this.source = source;
+    this.events = events;
+    this.audio = false;
+    this.element = document.createElement("img");
+    this.element.alt = "";
+    this.element.draggable = false;
+    this.objectUrl = "";
+    this.age = 0;
+    this.bytes = 0;
+    this.abort = new AbortController();
+    this.#run();
+  }
+
+  close() {
+    this.abort.abort();
+    this.events = { connected: () => {}, frame: () => {}, failed: () => {} };
+    if (this.objectUrl) URL.revokeObjectURL(this.objectUrl);
+  }
+
+  nudge() {}
+
+  /** @returns {Promise<import("./stats.js").Sample>} */
+  async sample() {
+    return {
+      at: performance.now() / 1000,
+      way: "stills",
+      codec: "JPEG",
+      width: this.element.naturalWidth,
+      height: this.element.naturalHeight,
+      bytes: this.bytes,
+      frames: 0,
+      dropped: 0,
+      parts: { gateway: this.age },
+    };
+  }
+
+  async #run() {
+    while (!this.abort.signal.aborted) {
+      const begun = performance.now();
+      try {
+        await this.#next();
+      } catch (error) {
+        if (!this.abort.signal.aborted) this.events.failed(error instanceof Error && error.name === "Refused" ? error.message : "gateway");
+        return;
+      }
+      await new Promise((done) => setTimeout(done, Math.max(100, EVERY_MS - (performance.now() - begun))));
+    }
+  }
+
+  async #next() {
+    const response = await fetch(stillUrl(this.source, {}, this.base), { signal: this.abort.signal, cache: "no-store" });
+    if (!response.ok) throw Object.assign(new Error(refusal(response.status, await response.text())), { name: "Refused" });
+    const blob = await response.blob();
+    const fresh = URL.createObjectURL(blob);
+    const old = this.objectUrl;
+    this.objectUrl = fresh;
+    this.element.src = fresh;
+    await this.element.decode();
+    if (old) URL.revokeObjectURL(old);
+    this.bytes += blob.size;
+    this.age = Number(response.headers.get("X-Go2py-Age-Ms") ?? 0) / 1000;
+    this.events.connected();
+    this.events.frame();
+  }
+}
+
+/** @param {number} status @param {string} text */
+export function refusal(status, text) {
+  return status === 404 ? "missing" : text.trim().replace(/^streams: /, "");
+}
