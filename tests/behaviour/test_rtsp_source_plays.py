@@ -37,12 +37,6 @@ async def test_only_what_is_wanted_is_set_up() -> None:
         assert not playing.sink.units[0]
 
 
-async def test_media_parameter_keeps_one_kind() -> None:
-    async with Camera() as camera, watching(camera.url + "#media=audio") as playing:
-        assert [offer.kind for offer in playing.offers] == ["audio"]
-        await playing.more(0)
-
-
 @pytest.mark.parametrize("track", ["track0", "track1"])
 async def test_one_track_that_is_refused_does_not_take_the_other_with_it(track: str) -> None:
     async with Camera(Script(refuse_track=track)) as camera, watching(camera.url) as playing:
@@ -135,12 +129,13 @@ async def test_one_key_for_one_camera_connection() -> None:
 
     one = key("rtsp://u:p@CAM.local/a?b=1")
     assert one == key("rtsp://u:p@cam.local:554/a?b=1#timeout=9") == key("rtsp://u:p@cam.local/a?b=1#transport=tcp")
+    assert one == key("rtsp://u:p@cam.local/a?b=1#media=video")
     others = {
         key("rtsp://v:p@cam.local/a?b=1"),
         key("rtsp://u:p@cam.local/a?b=2"),
         key("rtsps://u:p@cam.local/a?b=1"),
         key("rtsp://u:p@cam.local/a?b=1#transport=udp"),
-        key("rtsp://u:p@cam.local/a?b=1#media=video"),
+        key("rtsp://u:corrected@cam.local/a?b=1"),
     }
     assert len(others | {one}) == 6
 

@@ -155,7 +155,7 @@ async def test_closed_viewer_leaves_nothing(bench: Bench) -> None:
 def test_ceiling_falls_with_a_flooded_path_and_recovers() -> None:
     path = Bandwidth()
     path.congested(8e6, 10.0)
-    assert path.rate() == 6e6
+    assert path.rate() == 6.8e6
     assert path.slow
     assert path.rate(needed=7e6) == 7e6
     path.capacity = 5e6

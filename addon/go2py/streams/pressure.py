@@ -41,8 +41,9 @@ class Budget:
 class Pressure:
     """Decides for each unit whether a reader gets it.
 
-    `name` says who it is in the log. `dropped` counts units left out, `skips` how often a run of them began. `on_shed`
-    closes the reader when the process needs its memory back: what already waits in a transport cannot be taken out of it.
+    `name` says who it is in the log. `dropped` counts units left out, `skips` how often a run of them began.
+    `on_shed` closes the reader when the process needs its memory back: what already waits in a transport cannot be
+    taken out of it.
     """
 
     def __init__(

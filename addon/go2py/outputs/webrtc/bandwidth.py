@@ -70,7 +70,7 @@ class Bandwidth:
     def congested(self, capacity: float, now: float) -> None:
         """A burst overflowed the path; only `capacity` bits a second come through."""
         self._lowered = now
-        self._ceiling = max(min(0.75 * capacity, self._ceiling), FLOOR)
+        self._ceiling = max(min(0.85 * capacity, self._ceiling), FLOOR)
 
     def recover(self, elapsed: float, now: float) -> None:
         """Time without congestion goes by."""

@@ -33,9 +33,11 @@ class Pacer:
             self._timer = None
 
     def _tick(self) -> None:
+        self._timer = None
         now = time.monotonic()
         share = TOTAL / max(len(self._waiting), 1)
         for sender in tuple(self._waiting):
             if not sender.pump(now, share):
                 self._waiting.pop(sender, None)
-        self._timer = asyncio.get_running_loop().call_later(INTERVAL, self._tick) if self._waiting else None
+        if self._waiting and self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(INTERVAL, self._tick)

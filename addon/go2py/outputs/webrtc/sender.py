@@ -23,14 +23,15 @@ BURST_SECONDS = 2.0
 """A replay begins only where it should take no longer …"""
 LONGEST_BURST = 3.0
 """… and goes on while what is left takes no longer."""
+KEY_RATE = 24e6
 RAMP_START = 8e6
 RAMP_DOUBLES = 0.1
-"""A burst starts at so many bits a second and doubles after so many seconds, up to what the path takes."""
+"""The key picture of a burst goes out at once, so to say; what follows starts at so many bits a second and doubles
+after so many seconds, up to what the path takes: news of an overflow come late."""
 HEADROOM = 1.25
 """How much faster than the stream live pictures leave a queue."""
-STUCK_BURST = 6.0
 BACKLOG_SECONDS = 2.5
-"""A queue whose head is older is dropped up to the next key picture."""
+"""A queue whose head waits longer is dropped up to the next key picture."""
 BACKLOG_BYTES = 24 << 20
 STREAM_BUFFER = 256 * 1024
 """Bytes that may wait in a TCP connection before pictures queue here, where they can be skipped."""
@@ -117,7 +118,13 @@ class TrackSender:
         self._credit = 0.0
         self._pumped = 0.0
         self._replayed = float("-inf")
+        self._ramped = 0.0
+        self._bursting = 0.0
+        """When the last packets of a replay were sent."""
         self._replaying = 0
+        """Batches of a replay that wait, …"""
+        self._opening = 0
+        """… and of those the ones of its key picture."""
         self._burst = BurstWatch()
         self._repairs: deque[tuple[int, _Segment]] = deque()
         self._segments: deque[_Segment] = deque(maxlen=16)
@@ -176,18 +183,23 @@ class TrackSender:
             self._credit -= batch.size
             if self._replaying:
                 self._replaying -= 1
+                self._bursting = now
+                if self._opening:
+                    self._opening -= 1
+                    self._ramped = now
                 self._burst.sent(sequence_of(batch, shift), len(batch), batch.size, now)
             self._inside = not unit
             self._send(batch, shift, unit)
-        patience = STUCK_BURST if self._replaying else BACKLOG_SECONDS
-        if queue and (now - queue[0].since > patience or self._queued > BACKLOG_BYTES):
+        if queue and (now - max(queue[0].since, self._bursting) > BACKLOG_SECONDS or self._queued > BACKLOG_BYTES):
             self._cut()
         return bool(queue or repairs)
 
     def _rate(self, now: float) -> float:
         rate = self.bandwidth.rate(self.group.bitrate * HEADROOM)
+        if self._opening:
+            return min(rate, KEY_RATE)
         if self._replaying:
-            rate = min(rate, RAMP_START * 2 ** min((now - self._replayed) / RAMP_DOUBLES, 10))
+            return min(rate, RAMP_START * 2 ** min((now - self._ramped) / RAMP_DOUBLES, 10))
         return rate
 
     def refresh(self, now: float) -> bool:
@@ -258,8 +270,8 @@ class TrackSender:
             self._queued += batch.size
             picture += ends
         self._next = (start + packets) & 0xFFFF
-        self._replaying = batches
-        self._replayed = now
+        self._replaying, self._opening = batches, replay.ends[0]
+        self._replayed = self._bursting = now
         self._burst = BurstWatch()
         self.replays += 1
         self._wake(self)
@@ -343,6 +355,6 @@ class TrackSender:
         self._drop(sum(1 for one in queue if one.unit))
         self._queue = kept
         self._queued = sum(one.batch.size for one in kept)
-        self._replaying = 0
+        self._replaying = self._opening = 0
         self._skipping = True
         self.skips += 1

@@ -19,7 +19,8 @@ _PASSWORD = re.compile(r"(?:password|passwd|pass|pwd)=([^&_/?]+)", re.IGNORECASE
 def spec(url: SourceUrl) -> SourceSpec:
     """The source behind an RTSP URL. Raises `Unsupported` with what is wrong with the URL or a `#` parameter.
 
-    `media` and `backchannel` are part of the key: they change what the camera is asked for.
+    `backchannel` is part of the key, since it changes what the camera is asked for; `media` is not: the stream leaves
+    out what it does not want. The password is, so that a corrected one is a connection of its own.
     """
     try:
         target = RtspUrl.parse(url.url)
@@ -30,7 +31,7 @@ def spec(url: SourceUrl) -> SourceSpec:
         remember(found[1])
     options = Options.parse(url)
     key = (
-        f"{target.scheme}://{target.user}@{target.host.lower()}:{target.port or DEFAULT_PORT}{target.path}"
-        f"#{options.transport}#{options.media}#{options.backchannel}"
+        f"{target.scheme}://{target.user}:{target.password}@{target.host.lower()}:{target.port or DEFAULT_PORT}{target.path}"
+        f"#{options.transport}#{options.backchannel}"
     )
     return SourceSpec(key, url, lambda: RtspSource(target, options))

@@ -20,7 +20,6 @@ class Options:
 
     transport: str = field(default="tcp", repr=False)
     timeout: float = TIMEOUT
-    media: str = ""
     backchannel: bool = False
 
     @classmethod
@@ -34,7 +33,7 @@ class Options:
                 remember(urlsplit(transport).password or "")
             except ValueError:
                 raise Unsupported("rtsp: #transport= is no valid WebSocket URL") from None
-        return cls(transport, _seconds(url.parameter("timeout")), url.parameter("media"), _flag(url))
+        return cls(transport, _seconds(url.parameter("timeout")), _flag(url))
 
 
 def _seconds(text: str) -> float:

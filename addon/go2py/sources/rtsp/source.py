@@ -120,12 +120,10 @@ class RtspSource(Source):
             raise self._placed(error) from None
         self.info.sdp = mask(response.body.decode(errors="replace"))
         self._indexes = tuple(
-            index
-            for index, media in enumerate(self._medias)
-            if media.codecs and media.kind in ("video", "audio") and media.kind in (self._options.media or media.kind)
+            index for index, media in enumerate(self._medias) if media.codecs and media.kind in ("video", "audio")
         )
         if not self._indexes:
-            raise Unsupported(f"{self._url.address} offers neither picture nor sound that was asked for")
+            raise Unsupported(f"{self._url.address} offers neither picture nor sound")
         return None
 
     async def _dial(self) -> None:

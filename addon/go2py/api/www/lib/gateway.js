@@ -1,0 +1,149 @@
+// @ts-check
+/** What the gateway tells all the time (`api/events`): one socket a page, shared by everything on it. */
+import { BackOff } from "./backoff.js";
+import { socketUrl } from "./urls.js";
+
+/**
+ * @typedef {object} Source
+ * @property {number | null} source its session
+ * @property {string} url
+ * @property {string} state idle, connecting, live, waiting (for the next attempt), refused
+ * @property {string} reason
+ * @property {string[]} medias
+ */
+/** @typedef {{reader: number, format: string, remote: string}} Reader */
+/** @typedef {{sources: Source[], readers: Reader[]}} Stream */
+/** @typedef {{type: string, stream?: string}} Change what changed: an event's type, "snapshot", "up" or "down" */
+
+const ORDER = ["live", "connecting", "waiting", "refused", "idle"];
+/** Readers that come and go for one picture. */
+const PASSING = new Set(["image", "probe", "keyframe", "plan"]);
+/** A change of network leaves sockets behind that say nothing: after so long without one a new one is tried. */
+const CONNECT_MS = 10000;
+
+export class Gateway extends EventTarget {
+  /** @type {Map<string, Gateway>} */
+  static #known = new Map();
+
+  /** The one of this page. @param {string} base */
+  static at(base = "./") {
+    let gateway = Gateway.#known.get(base);
+    if (!gateway) Gateway.#known.set(base, (gateway = new Gateway(base)));
+    return gateway;
+  }
+
+  /** @param {string} base */
+  constructor(base) {
+    super();
+    this.base = base;
+    /** @type {Map<string, Stream>} */
+    this.streams = new Map();
+    /** whether a snapshot was ever received */
+    this.known = false;
+    /** null until the first attempt ended @type {boolean | null} */
+    this.up = null;
+    /** what to add to our wall clock to get the gateway's, seconds @type {number | null} */
+    this.clock = null;
+    this.backOff = new BackOff();
+    /** @type {WebSocket | null} */
+    this.socket = null;
+    /** @type {ReturnType<typeof setTimeout> | undefined} */
+    this.timer = undefined;
+    addEventListener("online", () => this.retry());
+    document.addEventListener("visibilitychange", () => document.hidden || this.retry());
+    this.#connect();
+  }
+
+  /** Try now instead of later. */
+  retry() {
+    if (this.socket) return;
+    this.backOff.reset();
+    this.#connect();
+  }
+
+  /** State of a stream: that of its best source. @param {string} name @returns {{state: string, reason: string} | null} */
+  state(name) {
+    const sources = this.streams.get(name)?.sources;
+    if (!sources?.length) return null;
+    const best = [...sources].sort((a, b) => ORDER.indexOf(a.state) - ORDER.indexOf(b.state))[0];
+    return { state: best.state, reason: best.reason };
+  }
+
+  /** Those who watch, without fetchers of single pictures. @param {string} name */
+  viewers(name) {
+    return (this.streams.get(name)?.readers ?? []).filter((reader) => !PASSING.has(reader.format));
+  }
+
+  /** Whether the camera has sound for us. @param {string} name */
+  hasSound(name) {
+    return (this.streams.get(name)?.sources ?? []).some((one) => one.medias.some((media) => media.startsWith("audio, recvonly")));
+  }
+
+  #connect() {
+    clearTimeout(this.timer);
+    const socket = (this.socket = new WebSocket(socketUrl("api/events", {}, this.base)));
+    this.timer = setTimeout(() => socket.close(), CONNECT_MS);
+    socket.onopen = () => clearTimeout(this.timer);
+    socket.onmessage = (event) => this.#received(JSON.parse(event.data));
+    socket.onclose = () => {
+      clearTimeout(this.timer);
+      this.socket = null;
+      this.timer = setTimeout(() => this.#connect(), this.backOff.next());
+      if (this.up !== false) {
+        this.up = false;
+        this.#tell({ type: "down" });
+      }
+    };
+  }
+
+  /** @param {{type: string, time: number, data: any}} event */
+  #received({ type, time, data }) {
+    // a message is always late: the one that seems least so says most about the clocks
+    const ahead = time - Date.now() / 1000;
+    this.clock = this.clock === null || type === "snapshot" ? ahead : Math.max(this.clock, ahead);
+    if (type === "snapshot") {
+      this.streams = new Map(Object.entries(data.streams));
+      this.known = true;
+      this.up = true;
+      this.backOff.reset();
+      this.#tell({ type: "up" });
+    } else this.#apply(type, data);
+    this.#tell({ type, stream: data.stream });
+  }
+
+  /** @param {string} type @param {any} data */
+  #apply(type, data) {
+    const stream = this.streams.get(data.stream);
+    switch (type) {
+      case "stream.added":
+      case "stream.changed":
+        this.streams.set(data.stream, { sources: data.sources ?? [], readers: data.readers ?? [] });
+        break;
+      case "stream.removed":
+        this.streams.delete(data.stream);
+        break;
+      case "source.state":
+        for (const one of this.streams.values())
+          for (const source of one.sources) if (source.source === data.source) Object.assign(source, data, { url: source.url });
+        break;
+      case "reader.added":
+        stream?.readers.push({ reader: data.reader, format: data.format, remote: data.remote });
+        break;
+      case "reader.removed":
+        if (stream) stream.readers = stream.readers.filter((reader) => reader.reader !== data.reader);
+        break;
+    }
+  }
+
+  /** @param {Change} change */
+  #tell(change) {
+    this.dispatchEvent(new CustomEvent("change", { detail: change }));
+  }
+}
+
+/** @param {Gateway} gateway @param {(change: Change) => void} listener @returns {() => void} */
+export function listen(gateway, listener) {
+  const handle = (/** @type {Event} */ event) => listener(/** @type {CustomEvent<Change>} */ (event).detail);
+  gateway.addEventListener("change", handle);
+  return () => gateway.removeEventListener("change", handle);
+}
