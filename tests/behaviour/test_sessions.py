@@ -281,3 +281,20 @@ async def test_retries_are_never_faster_than_the_back_off(registry: Registry, ca
     readers = [asyncio.create_task(attach(registry)) for _ in range(20)]
     await asyncio.gather(*readers, return_exceptions=True)
     assert camera.opened <= 30  # 1 s of waiting, pauses of 50 to 100 ms less jitter
+
+
+async def test_media_parameter_hides_and_is_not_asked_for(registry: Registry, camera: FakeCamera) -> None:
+    registry.apply([StreamConfig("door", ("fake://camera/1#media=video",))])
+    viewer = Viewer(await attach(registry))
+    await viewer.sees()
+    assert [track.kind for track in viewer.attachment.tracks] == ["video"]
+    registry.apply([StreamConfig("door", ("fake://camera/1#media=video",)), StreamConfig("ear", ("fake://camera/1",))])
+    await viewer.sees()
+    assert camera.wanted == [frozenset({0})]
+    listener = Viewer(await attach(registry, "ear"))
+    await listener.sees(kind="audio")
+    await viewer.sees()
+    assert camera.wanted == [frozenset({0}), frozenset({0, 1})]
+    assert not viewer.ended
+    viewer.close()
+    listener.close()

@@ -120,10 +120,11 @@ class BurstWatch:
     """Finds the capacity of a path that a burst overflows, however late the news of its losses comes.
 
     Between the first and the last packet lost the queue in front of the narrowest link was full; what got through of
-    the packets sent in that time is what the link carries.
+    the packets sent in that time is what the link carries. Chunks sent before `begin` are left out.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, begin: float = float("-inf")) -> None:
+        self._begin = begin
         self._sent: list[tuple[int, float, int]] = []
         """Of each chunk: the place of its first packet in the burst, when it was sent, bytes of a packet."""
         self._base = 0
@@ -132,6 +133,8 @@ class BurstWatch:
 
     def sent(self, sequence: int, packets: int, size: int, now: float) -> None:
         """A chunk of the burst left; chunks come in order."""
+        if now < self._begin:
+            return
         if not self._sent:
             self._base = sequence
         self._sent.append((self._packets, now, size // packets))

@@ -28,6 +28,10 @@ RAMP_START = 8e6
 RAMP_DOUBLES = 0.1
 """The key picture of a burst goes out at once, so to say; what follows starts at so many bits a second and doubles
 after so many seconds, up to what the path takes: news of an overflow come late."""
+SETTLE = 0.3
+"""Seconds after an overflow in which the queue on the path is still full."""
+SPRINKLE = 4
+"""Packets of a replay sent at once on a thin path, whose queue has little room."""
 HEADROOM = 1.25
 """How much faster than the stream live pictures leave a queue."""
 BACKLOG_SECONDS = 2.5
@@ -178,15 +182,11 @@ class TrackSender:
             self._resends[sequence] = now
             self._credit -= self._send_again(sequence, segment)
         while queue and self._credit > 0 and self._transport.buffered < STREAM_BUFFER:
-            batch, shift, unit, _ = queue.popleft()
+            batch, shift, unit, _ = queue.popleft() if not (self._replaying and thin) else self._sprinkle()
             self._queued -= batch.size
             self._credit -= batch.size
             if self._replaying:
-                self._replaying -= 1
                 self._bursting = now
-                if self._opening:
-                    self._opening -= 1
-                    self._ramped = now
                 self._burst.sent(sequence_of(batch, shift), len(batch), batch.size, now)
             self._inside = not unit
             self._send(batch, shift, unit)
@@ -339,7 +339,7 @@ class TrackSender:
         if capacity is None:
             return
         self.bandwidth.congested(capacity, now)
-        self._burst = BurstWatch()
+        self._burst = BurstWatch(now + SETTLE)
         if self._queued * 8 > self.bandwidth.rate() * LONGEST_BURST:
             self._replayed = now
             self._cut()

@@ -30,8 +30,9 @@ def spec(url: SourceUrl) -> SourceSpec:
     for found in _PASSWORD.finditer(target.path):
         remember(found[1])
     options = Options.parse(url)
+    host = f"{target.host.lower()}:{target.port or DEFAULT_PORT}"
     key = (
-        f"{target.scheme}://{target.user}:{target.password}@{target.host.lower()}:{target.port or DEFAULT_PORT}{target.path}"
+        f"{target.scheme}://{target.user}:{target.password}@{host}{target.path}"
         f"#{options.transport}#{options.backchannel}"
     )
     return SourceSpec(key, url, lambda: RtspSource(target, options))
