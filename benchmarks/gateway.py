@@ -32,11 +32,13 @@ class Gateway:
             "streams": dict(streams),
         } | sections
         self._folder = tempfile.TemporaryDirectory(prefix="go2py-bench-")
+        self._log = Path(self._folder.name, "log").open("w+b")
         self._began = time.monotonic()
         self._process = subprocess.Popen(
             [str(COMMAND), "-c", json.dumps(config)],
             cwd=self._folder.name,
-            stdout=subprocess.DEVNULL,
+            stdout=self._log,
+            stderr=self._log,
             preexec_fn=(lambda: os.sched_setaffinity(0, cores)) if cores else None,  # noqa: PLW1509  no threads yet
         )
         self.start_seconds = self._await_answer()
@@ -74,6 +76,7 @@ class Gateway:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+        self._log.close()
         self._folder.cleanup()
 
     def _await_answer(self) -> float:
@@ -84,8 +87,10 @@ class Gateway:
                 if connection.recv(1):
                     return time.monotonic() - self._began
             time.sleep(0.002)
+        self._log.seek(0)
+        said = self._log.read().decode(errors="replace")
         self.stop()
-        raise RuntimeError("the gateway does not answer")
+        raise RuntimeError(f"the gateway does not answer: {said}")
 
 
 def free_ports(count: int) -> list[int]:

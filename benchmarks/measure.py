@@ -80,15 +80,10 @@ def _protector(profile: Profile) -> Any:
     key = bytes(profile.key + profile.salt)
     session = SrtpSession(SrtpKeys(profile, key, key), Workspace())
     header = Struct(">BBHII")
-    templates = [
-        RtpBatch([header.pack(0x80, 96, start + at, 1, 1) + bytes(PIECE - 12) for at in range(PIECES)]).templates(
-            session.tag
-        )[0]
-        for start in range(0, 1 << 16, PIECES)
-    ]
-    turn = iter(templates)
+    packets = [header.pack(0x80, 96, at, 1, 1) + bytes(PIECE - 12) for at in range(PIECES)]
+    [template] = RtpBatch(packets).templates(session.tag)
 
     def work() -> None:
-        session.protect(next(turn))
+        session.protect(template)
 
     return work

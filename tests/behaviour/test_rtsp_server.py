@@ -189,8 +189,8 @@ async def test_requests_are_answered_while_playing(gateway: Gateway) -> None:
         assert (await client.ask(method)).status == 200
     await client.packet()
     assert (await client.ask("TEARDOWN")).status == 200
-    assert await client.ended()
     await until(lambda: gateway.readers == 0)
+    assert (await client.ask("PAUSE")).status == 200
 
 
 async def test_pause_is_silent(gateway: Gateway) -> None:

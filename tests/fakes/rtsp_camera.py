@@ -38,6 +38,8 @@ class Script:
     """Pictures from one key picture to the next."""
     first: int = 0
     """Number of a session's first picture; 0 is a key picture."""
+    weight: int = 0
+    """Bytes of other things (SEI) in front of every picture: for a heavier stream."""
     audio: bool = True
     audio_only: bool = False
     rtcp: bool = True

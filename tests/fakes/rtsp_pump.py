@@ -133,6 +133,8 @@ class Pump:
         units = [picture]
         if is_key(picture) and camera.script.parameter_sets != "sdp":
             units = [camera.clip.sps, camera.clip.pps, picture]
+        if camera.script.weight:
+            units.insert(-1, b"\x06\x05" + b"\x55" * camera.script.weight)
         parts = [part for unit in units for part in payloads(unit)]
         for part in parts[:-1]:
             track.put(track.rtp.packet(part, seconds, marker=False))

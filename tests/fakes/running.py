@@ -1,13 +1,17 @@
-"""The whole gateway in this process, on ports of its own, for tests of promises that cross all layers."""
+"""The whole gateway on ports of its own, in this process or in one of its own, for promises that cross all layers."""
 
 import asyncio
+import contextlib
 import gc
 import json
+import socket
+import sys
+from asyncio.subprocess import PIPE, STDOUT
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
-from aiohttp import ClientSession
+from aiohttp import ClientError, ClientSession
 
 from go2py.app import App
 from go2py.config.load import ConfigFiles
@@ -29,8 +33,12 @@ QUICK = {
 type Streams = Mapping[str, str | Sequence[str]]
 
 
-class Running:
-    """Use as `async with Running(folder, {"door": camera.url}) as gateway:`; stopped, and checked for leaks, behind it."""
+class Gateway:
+    """What viewers need of a gateway; `config` may be changed and written again."""
+
+    http: ClientSession
+    rtsp_port: int
+    webrtc_port: int
 
     def __init__(self, folder: Path, streams: Streams, settings: Mapping[str, Any] | None = None) -> None:
         self.file = folder / "go2py.yaml"
@@ -46,6 +54,16 @@ class Running:
         """Store `config`: before the start, or for a reload."""
         self.file.write_text(json.dumps(self.config))
 
+    async def info(self, stream: str = "door") -> dict[str, Any]:
+        """What the API tells of a stream."""
+        async with self.http.get("/api/streams", params={"src": stream}) as answer:
+            value: dict[str, Any] = await answer.json()
+            return value
+
+
+class Running(Gateway):
+    """In this process: `async with Running(folder, {"door": camera.url}) as gateway:`; no task is left behind it."""
+
     async def __aenter__(self) -> Self:
         self.write()
         files = ConfigFiles([str(self.file)], environ={})
@@ -56,35 +74,26 @@ class Running:
         if self._run.done():
             self._run.result()
         self.webrtc = await self.app._webrtc.get()
+        self.url = self.app._api.addresses[0]
         self.http = ClientSession(self.url)
+        assert self.app._rtsp is not None
+        self.rtsp_port = self.app._rtsp.addresses[0][1]
+        self.webrtc_port = self.webrtc._port.sockets()[0].port
         return self
 
     async def __aexit__(self, kind: object, *_: object) -> None:
         await self.http.close()
         self.app._context.exit(0)
-        code = await self._run
-        gc.unfreeze()
+        code = await self.stopped()
         if kind is None:
             assert code == 0
             await until(lambda: left()[0] <= self._before[0])
 
-    @property
-    def url(self) -> str:
-        return self.app._api.addresses[0]
-
-    @property
-    def port(self) -> int:
-        return int(self.url.rpartition(":")[2])
-
-    @property
-    def rtsp_port(self) -> int:
-        assert self.app._rtsp is not None
-        return self.app._rtsp.addresses[0][1]
-
-    @property
-    def webrtc_port(self) -> int:
-        sockets = self.webrtc._port.sockets()
-        return int(sockets[0].port)
+    async def stopped(self) -> int:
+        """Wait for the end; the exit code."""
+        code = await self._run
+        gc.unfreeze()
+        return code
 
     @property
     def registry(self) -> Registry:
@@ -99,11 +108,66 @@ class Running:
     def readers(self, stream: str = "door") -> int:
         return len(self.registry.require(stream).attachments)
 
-    async def info(self, stream: str = "door") -> dict[str, Any]:
-        """What the API tells of a stream."""
-        async with self.http.get("/api/streams", params={"src": stream}) as answer:
-            value: dict[str, Any] = await answer.json()
-            return value
+
+class Process(Gateway):
+    """In a process of its own, that is terminated behind the block. `log` is what it wrote."""
+
+    def __init__(self, folder: Path, streams: Streams, settings: Mapping[str, Any] | None = None) -> None:
+        super().__init__(folder, streams, settings)
+        self.rtsp_port, self.webrtc_port, self.port = free_ports(3)
+        for section, port in (("api", self.port), ("rtsp", self.rtsp_port), ("webrtc", self.webrtc_port)):
+            self.config[section]["listen"] = f"127.0.0.1:{port}"
+        self.log = b""
+
+    async def __aenter__(self) -> Self:
+        self.write()
+        self.process = await asyncio.create_subprocess_exec(
+            Path(sys.executable).with_name("go2py"), "-c", self.file, stdout=PIPE, stderr=STDOUT
+        )
+        self._reading = asyncio.get_running_loop().create_task(self._read())
+        self.http = ClientSession(f"http://127.0.0.1:{self.port}")
+        async with asyncio.timeout(30):
+            while not await self._answers():
+                assert self.process.returncode is None, self.log
+                await asyncio.sleep(0.05)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.http.close()
+        await self.stop()
+
+    async def stop(self) -> int:
+        """SIGTERM; the exit code."""
+        if self.process.returncode is None:
+            self.process.terminate()
+        async with asyncio.timeout(10):
+            await self._reading
+            return await self.process.wait()
+
+    async def _answers(self) -> bool:
+        try:
+            async with self.http.get("/api") as answer:
+                return answer.status == 200
+        except ClientError:
+            return False
+
+    async def _read(self) -> None:
+        assert self.process.stdout is not None
+        while data := await self.process.stdout.read(1 << 16):
+            self.log += data
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports of 127.0.0.1 that nobody has, over TCP and UDP."""
+    with contextlib.ExitStack() as bound:
+        found = []
+        while len(found) < count:
+            tcp = bound.enter_context(socket.create_server(("127.0.0.1", 0)))
+            udp = bound.enter_context(socket.socket(type=socket.SOCK_DGRAM))
+            with contextlib.suppress(OSError):
+                udp.bind(tcp.getsockname())
+                found.append(tcp.getsockname()[1])
+        return found
 
 
 def left() -> tuple[set[str], int]:

@@ -17,7 +17,7 @@ from aiortc import RTCPeerConnection, RTCSessionDescription
 
 from go2py.protocols.rtsp import Headers, Interleaved, Message, Parser, Request, Response
 from tests.fakes.clip import LARGE, SMALL, clip
-from tests.fakes.running import Running, until
+from tests.fakes.running import Gateway, until
 from tests.unit.test_fmp4 import boxes, find
 
 CODECS = "avc1.640029,avc1.64002A,hvc1.1.6.L153.B0,mp4a.40.2,flac,opus"
@@ -54,7 +54,7 @@ class Viewer(ABC):
 
     @classmethod
     @abstractmethod
-    async def open(cls, gateway: Running, stream: str) -> Self:
+    async def open(cls, gateway: Gateway, stream: str) -> Self:
         """Connect and ask for everything that the stream has."""
 
     @abstractmethod
@@ -71,6 +71,14 @@ class Viewer(ABC):
         """Wait for a picture of this size."""
         start = len(self.pictures)
         await until(lambda: any(picture.size == size for picture in self.pictures[start:]))
+
+    def read_on(self) -> None:
+        """From now on somebody reads."""
+        self._task = asyncio.get_running_loop().create_task(self._read())
+
+    @abstractmethod
+    async def _read(self) -> None:
+        """Show what comes until the end of the connection."""
 
     @property
     def intact(self) -> bool:
@@ -100,21 +108,32 @@ class MseViewer(Viewer):
         self.inits: list[str] = []
         self.texts: list[dict[str, Any]] = []
         self._socket = socket
-        self._task = asyncio.get_running_loop().create_task(self._read())
 
     @override
     @classmethod
-    async def open(cls, gateway: Running, stream: str) -> Self:
-        socket = await gateway.http.ws_connect("/api/ws", params={"src": stream}, max_msg_size=0)
-        viewer = cls(socket)
-        await socket.send_str(json.dumps({"type": "mse", "value": CODECS}))
+    async def open(cls, gateway: Gateway, stream: str) -> Self:
+        viewer = await cls.connect(gateway.http, stream)
+        viewer.read_on()
         return viewer
+
+    @classmethod
+    async def connect(cls, http: ClientSession, stream: str) -> Self:
+        """Ask for everything, with nobody who reads."""
+        socket = await http.ws_connect("/api/ws", params={"src": stream}, max_msg_size=0)
+        await socket.send_str(json.dumps({"type": "mse", "value": CODECS}))
+        return cls(socket)
+
+    def vanish(self) -> None:
+        """Without a goodbye."""
+        self._socket._response.close()
 
     @override
     async def close(self) -> None:
-        await self._socket.close()
-        await asyncio.gather(self._task or asyncio.sleep(0))
+        if self._task is not None:
+            await self._socket.close()
+            await self._task
 
+    @override
     async def _read(self) -> None:
         async for message in self._socket:
             if message.type == WSMsgType.TEXT:
@@ -204,14 +223,14 @@ class RtspViewer(Viewer):
 
     @override
     @classmethod
-    async def open(cls, gateway: Running, stream: str) -> Self:
+    async def open(cls, gateway: Gateway, stream: str) -> Self:
         viewer = await cls.connect(gateway, stream)
         await viewer.play()
-        viewer._task = asyncio.get_running_loop().create_task(viewer._read())
+        viewer.read_on()
         return viewer
 
     @classmethod
-    async def connect(cls, gateway: Running, stream: str) -> Self:
+    async def connect(cls, gateway: Gateway, stream: str) -> Self:
         """Without a word yet, and without anybody who reads."""
         port = gateway.rtsp_port
         return cls(*await asyncio.open_connection("127.0.0.1", port), f"rtsp://127.0.0.1:{port}/{stream}")
@@ -253,6 +272,7 @@ class RtspViewer(Viewer):
             self._messages += self._parser.feed(data)
         return self._messages.pop(0)
 
+    @override
     async def _read(self) -> None:
         try:
             while True:
@@ -279,7 +299,7 @@ class WebRtcViewer(Viewer):
 
     @override
     @classmethod
-    async def open(cls, gateway: Running, stream: str) -> Self:
+    async def open(cls, gateway: Gateway, stream: str) -> Self:
         viewer = cls()
         with _loopback():
             await viewer.pc.setLocalDescription(await viewer.pc.createOffer())
@@ -296,6 +316,10 @@ class WebRtcViewer(Viewer):
     @override
     async def close(self) -> None:
         await self.pc.close()
+
+    @override
+    async def _read(self) -> None:
+        """aiortc does."""
 
     def _changed(self) -> None:
         if self.pc.connectionState in ("closed", "failed"):
@@ -321,12 +345,12 @@ OUTPUTS: tuple[type[Viewer], ...] = (MseViewer, RtspViewer, WebRtcViewer)
 
 
 @contextlib.asynccontextmanager
-async def watch(gateway: Running, stream: str = "door") -> AsyncIterator[tuple[Viewer, ...]]:
+async def watch(gateway: Gateway, stream: str = "door") -> AsyncIterator[tuple[Viewer, ...]]:
     """One viewer over each output, all of which see something already."""
     viewers: list[Viewer] = []
     try:
         for output in OUTPUTS:
-            viewers.append(await output.open(gateway, stream))
+            viewers.append(await output.open(gateway, stream))  # noqa: PERF401  what was opened is closed
         await asyncio.gather(*(viewer.sees() for viewer in viewers))
         yield tuple(viewers)
     finally:

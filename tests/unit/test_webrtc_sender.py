@@ -340,6 +340,21 @@ def test_slow_connection_skips_to_a_key_picture(bench: Bench) -> None:
     assert pictures(transport.packets)[-2:] == [unit.units for unit in bench.published[-2:]]
 
 
+def test_packets_sent_late_can_be_sent_again(bench: Bench) -> None:
+    bench.feed(5000, key=True)
+    sender, transport = bench.joined()
+    transport.buffered = 1 << 20
+    bench.feed(*[1000] * 60)
+    transport.buffered = 0
+    bench.drain(sender)
+    wanted = transport.packets[6]
+    assert sender.group.packet(wanted.sequence) is None
+    assert resent(bench, sender, transport, wanted) == [wanted]
+    sender.tick(bench.clock.now + 5)
+    bench.clock.now += 1
+    assert not resent(bench, sender, transport, wanted)
+
+
 def test_group_lives_as_long_as_it_is_held(bench: Bench) -> None:
     bench.feed(5000, key=True)
     (first, _), (second, _) = bench.joined(), bench.joined()

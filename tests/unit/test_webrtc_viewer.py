@@ -125,9 +125,9 @@ async def test_picture_loss_and_estimate(bench: Bench) -> None:
 async def test_transport_feedback_measures_the_narrowest_link(bench: Bench) -> None:
     bench.viewer.start()
     for number in range(4):
-        bench.feed(9_000, key=number == 0)
+        bench.feed(18_000, key=number == 0)
     group = bench.viewer.senders[0].group
-    arrivals = [i * 1600 + (i // 8) * 30_000 for i in range(32)]  # 1.2 kB each 1.6 ms: 6 Mbit/s
+    arrivals = [max(i % 16 - 6, 0) * 1600 + (i // 16) * 40_000 for i in range(64)]  # 1.2 kB each 1.6 ms: 6 Mbit/s
     bench.viewer.bandwidth.arrived(group.history[0].number, arrivals, group.train)
     capacity = bench.viewer.bandwidth.capacity
     assert capacity is not None
@@ -190,9 +190,9 @@ def test_random_loss_is_no_overflow() -> None:
 
 def test_local_network_is_no_limit() -> None:
     path = Bandwidth()
-    train = SimpleNamespace(first=0, sizes=[1200] * 8)
+    train = SimpleNamespace(first=0, sizes=[1200] * 16)
     for _ in range(5):
-        path.arrived(0, [i * 10 for i in range(8)], lambda _: (train.first, train.sizes))
+        path.arrived(0, [i * 10 for i in range(16)], lambda _: (train.first, train.sizes))
     assert path.rate() == INITIAL
     assert path.estimate is not None
     assert path.estimate > 100e6

@@ -62,7 +62,7 @@ def find(root: Path, name: str) -> Path | None:
 
 
 def policy(host: str) -> str:
-    """Content-Security-Policy of our pages: nothing inline, nothing from elsewhere.
+    """Content-Security-Policy of our pages: nothing inline, nothing from elsewhere, no markup from text.
 
     They may be framed: Home Assistant shows them in a panel. Older Safari does not count WebSockets under `'self'`.
     """
@@ -70,5 +70,6 @@ def policy(host: str) -> str:
     return (
         "default-src 'none'; script-src 'self'; style-src 'self'; font-src 'self'; manifest-src 'self'; "
         "worker-src 'self' blob:; img-src 'self' data: blob:; media-src 'self' data: blob:; "
-        f"connect-src 'self'{sockets}; base-uri 'none'; form-action 'self'"
+        f"connect-src 'self'{sockets}; base-uri 'none'; form-action 'self'; "
+        "require-trusted-types-for 'script'; trusted-types 'none'"
     )

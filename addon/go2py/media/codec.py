@@ -20,6 +20,12 @@ PCML = "PCML"
 """PCM, signed 16 bit, little endian."""
 MP3 = "MPA"
 FLAC = "FLAC"
+DVI4 = "DVI4"
+"""IMA ADPCM as RTP carries it (RFC 3551 section 4.5.1)."""
+ADPCM = "ADPCM"
+"""IMA ADPCM in blocks as WAV files and many makers' protocols have it."""
+G726 = ("G726-16", "G726-24", "G726-32", "G726-40", "AAL2-G726-16", "AAL2-G726-24", "AAL2-G726-32", "AAL2-G726-40")
+"""G.726 by its kbit/s, the first code of a byte in its low bits (RFC 3551 section 4.5.4) or, with AAL2, in its high."""
 
 VIDEO_CLOCK = 90_000
 

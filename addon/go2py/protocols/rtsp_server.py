@@ -74,7 +74,12 @@ class Close:
     slow: bool = False
 
 
-type Event = bytes | Describe | SetUpUdp | Play | Pause | Close
+@dataclass(frozen=True, slots=True)
+class Leave:
+    """The session is over, give back what it holds. The connection stays: some clients have one more word to say."""
+
+
+type Event = bytes | Describe | SetUpUdp | Play | Pause | Leave | Close
 """Bytes are to be sent; the others are what their classes say."""
 
 
@@ -182,7 +187,7 @@ class ServerSession:
             case "GET_PARAMETER" | "SET_PARAMETER":
                 return [self._reply(request, 200)]
             case "TEARDOWN":
-                return self._end(Response(200, headers=self._headers(request)), "teardown")
+                return self._tear_down(request)
             case "ANNOUNCE" | "RECORD":
                 response = Response(405, "Publishing Is Not Supported", self._headers(request, ("Allow", _METHODS)))
                 return self._end(response, "publishing is not supported yet")
@@ -239,10 +244,17 @@ class ServerSession:
         return [self._reply(request, 200), Play(dict(self._channels))]
 
     def _pause(self, request: Request) -> list[Event]:
-        if self.state is State.PLAYING:
-            self.state = State.READY
-            return [self._reply(request, 200), Pause()]
-        return [self._reply(request, 200 if self.state is State.READY else 455)]
+        if self.state is not State.PLAYING:  # GStreamer may say so once more behind its TEARDOWN
+            return [self._reply(request, 200)]
+        self.state = State.READY
+        return [self._reply(request, 200), Pause()]
+
+    def _tear_down(self, request: Request) -> list[Event]:
+        reply = self._reply(request, 200)
+        self.state = State.INIT
+        self._channels.clear()
+        self._sdp, self._tracks = b"", 0
+        return [reply, Leave()]
 
     def _description(self, request: Request) -> bytes:
         headers = self._headers(request, ("Content-Type", "application/sdp"))

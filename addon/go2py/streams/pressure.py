@@ -117,8 +117,11 @@ class Pressure:
         return now - self._marks[0][1] if self._marks else 0.0
 
     def stuck(self, now: float) -> bool:
-        """Nothing at all was taken for so long that the peer is gone or hostile."""
-        return bool(self._marks) and now - self._moved > self._settings.stuck
+        """Nothing at all was taken for so long that the peer is gone or hostile; the log has it then."""
+        if not self._marks or now - self._moved <= self._settings.stuck:
+            return False
+        _log.warning("%s took nothing for %.0f s and is closed", self.name, now - self._moved)
+        return True
 
     def close(self) -> None:
         """Give the bytes back to the budget."""

@@ -13,7 +13,7 @@ from ..observe.log import get_logger
 from .negotiate import wants_from_query
 from .pressure import Budget
 from .reader import Attachment, ReaderInfo
-from .session import Session
+from .session import KINDS, Session
 from .source import Dialer, SourceUrl
 from .stream import Slot, Stream
 
@@ -113,7 +113,7 @@ class Registry:
     def _collect(self) -> None:
         """End sessions that no stream refers to and nobody reads; the others end with their last reader."""
         used = {slot.session for stream in self._streams.values() for slot in stream.slots}
-        self._set_lingers()
+        self._set_demands()
         for key, session in tuple(self._sessions.items()):
             if session in used or session.readers:
                 continue
@@ -122,9 +122,12 @@ class Registry:
             self._closing.add(task)
             task.add_done_callback(self._closing.discard)
 
-    def _set_lingers(self) -> None:
-        """Each session runs on without readers for as long as the most demanding of its streams says."""
+    def _set_demands(self) -> None:
+        """Each session runs on without readers for as long, and brings as much, as the most demanding of its streams
+        says."""
         for session in self._sessions.values():
+            slots = [slot for stream in self._streams.values() for slot in stream.slots if slot.session is session]
+            session.kinds = frozenset(kind for kind in KINDS if any(slot.lets_through(kind) for slot in slots))
             configs = [
                 self._configs[name]
                 for name, stream in self._streams.items()

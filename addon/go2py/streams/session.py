@@ -22,6 +22,7 @@ from .track import Track, next_id
 _log = get_logger("streams")
 
 State = Literal["idle", "connecting", "live", "waiting"]
+KINDS = frozenset({"video", "audio"})
 
 STEADY = 10.0
 """Seconds of delivery after which a connection counts as good and the back-off starts anew."""
@@ -48,13 +49,14 @@ class Session:
     """One camera connection, shared by all streams and readers with the same endpoint and credentials.
 
     `offers` is what the camera had when it last answered, None until then. `reason` says why it is not live.
-    `keep` has it run on without readers.
+    `keep` has it run on without readers; `kinds` of media are let through by some stream.
     """
 
     def __init__(self, spec: SourceSpec, settings: StreamSettings, bus: Bus) -> None:
         self.spec = spec
         self.id = next_id()
         self.keep = False
+        self.kinds = KINDS
         self.linger = settings.linger
         self.state: State = "idle"
         self.reason = ""
@@ -237,16 +239,21 @@ class Session:
             self.intake.disconnect()
             await source.close()
 
+    def _incoming(self, kinds: frozenset[str]) -> frozenset[int]:
+        """Offers of these kinds that come from the camera."""
+        offers = enumerate(self.offers or ())
+        return frozenset(i for i, offer in offers if offer.direction == "recvonly" and offer.kind in kinds)
+
+    def _needed(self) -> frozenset[int]:
+        """The offers that a connection must deliver."""
+        return self._incoming(self.kinds) if self.keep else self._incoming(KINDS) & self.wanted
+
     def _selection(self) -> frozenset[int]:
-        """The offers to ask for: what is held, and with a picture all sound, so that a later listener costs no gap."""
-        assert self.offers is not None
-        incoming = {index for index, offer in enumerate(self.offers) if offer.direction == "recvonly"}
-        if self.keep:
-            return frozenset(incoming)
-        held = self.wanted & incoming
-        if any(self.offers[index].kind == "video" for index in held):
-            held |= {index for index in incoming if self.offers[index].kind == "audio"}
-        return held
+        """The offers to ask for: what is needed, and with a picture all sound: so a later listener costs no gap."""
+        needed = self._needed()
+        if needed & self._incoming(frozenset({"video"})):
+            needed |= self._incoming(self.kinds & {"audio"})
+        return needed
 
     async def _play(self, source: Source) -> bool:
         assert self.offers is not None
@@ -264,7 +271,7 @@ class Session:
                     idle_since = loop.time()
                 if idle_since is not None and loop.time() - idle_since >= self.linger:
                     return False
-                if not self._selection() <= selection:
+                if not self._needed() <= selection:
                     return True
                 rest = self._check_picture(selection, loop.time())
                 if idle_since is not None:

@@ -28,10 +28,10 @@ class Slot:
     def offers(self) -> tuple[Offer, ...] | None:
         return self.session.offers if self.session else None
 
-    def takes(self, offer: Offer) -> bool:
+    def lets_through(self, kind: str) -> bool:
         """`#media=video+audio` keeps only the kinds it names."""
         media = self.url.parameter("media")
-        return not media or offer.kind in media
+        return not media or kind in media
 
 
 class Stream:
@@ -96,7 +96,7 @@ class Stream:
                 known.append(str(slot.error))
             else:
                 offers = slot.offers
-                known.append(offers and tuple(o if slot.takes(o) else _hidden(o) for o in offers))
+                known.append(offers and tuple(o if slot.lets_through(o.kind) else _hidden(o) for o in offers))
         return known
 
     def _refusal(self, known: Sequence[Known], wants: Sequence[Want]) -> Exception:

@@ -8,7 +8,17 @@ from typing import TYPE_CHECKING, assert_never, override
 from ...errors import Go2pyError, Unsupported
 from ...media import codec as names
 from ...protocols import sdp
-from ...protocols.rtsp_server import SESSION_TIMEOUT, Close, Describe, Event, Pause, Play, ServerSession, SetUpUdp
+from ...protocols.rtsp_server import (
+    SESSION_TIMEOUT,
+    Close,
+    Describe,
+    Event,
+    Leave,
+    Pause,
+    Play,
+    ServerSession,
+    SetUpUdp,
+)
 from ...streams.negotiate import wants_from_query
 from ...streams.reader import Attachment, ReaderInfo
 from ...streams.track import Track
@@ -126,6 +136,8 @@ class Connection(asyncio.Protocol):
                 case Pause():
                     if self._viewer is not None:
                         self._viewer.stop()
+                case Leave():
+                    self._release()
                 case Close():
                     self._end(event.reason)
                 case _:
@@ -235,6 +247,7 @@ class Connection(asyncio.Protocol):
         for sender in self._udp.values():
             sender.close()
         self._udp.clear()
+        self._sources.clear()
         if self._attachment is not None:
             self._attachment.close()
             self._attachment = None

@@ -17,17 +17,20 @@ FLOOR = 0.5e6
 UNLIMITED = 1e9
 TRAIN = 16
 """Packets sent at once at least, so that their spacing is the path's."""
-MIN_TRAIN = 4
+MIN_TRAIN = 10
+"""Shorter ones may fit a shaper's bucket as a whole."""
 SLOW = 20e6
 """Below this, large pictures are spread over time."""
 MIN_MISSING = 8
 MIN_MISSING_SHARE = 0.1
 """Fewer lost packets than these are noise of the path, not its limit."""
+SETTLE = 0.35
+"""Seconds that the queue on the path is given to empty after an overflow."""
 MIN_OVERFLOW = 0.02
 """Seconds of a burst that must have overflowed the path before its capacity is computed."""
-RECOVERY = 1.5
+RECOVERY = 1.25
 """How much higher a ceiling lowered by loss gets a second, once …"""
-PATIENCE = 2.0
+PATIENCE = 4.0
 """… so many seconds went by without loss."""
 
 
@@ -42,7 +45,7 @@ class Bandwidth:
         self.capacity: float | None = None
         self._ceiling = INITIAL
         self._lowered = float("-inf")
-        self._samples: deque[float] = deque(maxlen=15)
+        self._samples: deque[float] = deque(maxlen=9)
 
     @property
     def estimate(self) -> int | None:
@@ -71,6 +74,10 @@ class Bandwidth:
         """A burst overflowed the path; only `capacity` bits a second come through."""
         self._lowered = now
         self._ceiling = max(min(0.85 * capacity, self._ceiling), FLOOR)
+
+    def draining(self, now: float) -> bool:
+        """The queue on the path is still full of what was too much."""
+        return now - self._lowered < SETTLE
 
     def recover(self, elapsed: float, now: float) -> None:
         """Time without congestion goes by."""
@@ -106,20 +113,21 @@ class Bandwidth:
             position = start + len(sizes)
 
     def _sample(self, arrivals: Sequence[int | None], sizes: Sequence[int]) -> None:
+        """One train; only its second half counts, the first may have gone through a shaper's bucket."""
         got = [(time, size) for time, size in zip(arrivals, sizes, strict=False) if time is not None]
-        if len(got) < MIN_TRAIN or got[0][0] != arrivals[0]:
+        if len(got) < MIN_TRAIN:
             return
-        span = max(time for time, _ in got) - got[0][0]
-        bits = 8 * sum(size for _, size in got[1:])
+        tail = got[len(got) // 2 :]
+        span = tail[-1][0] - tail[0][0]
+        bits = 8 * sum(size for _, size in tail[1:])
         self._samples.append(min(bits * 1e6 / span, UNLIMITED) if span > 0 else UNLIMITED)
-        if len(self._samples) >= 3:
-            self.capacity = median(self._samples)
+        self.capacity = median(self._samples)
 
 
 class BurstWatch:
     """Finds the capacity of a path that a burst overflows, however late the news of its losses comes.
 
-    Between the first and the last packet lost the queue in front of the narrowest link was full; what got through of
+    While packets are lost one after the other the queue in front of the narrowest link is full; what got through of
     the packets sent in that time is what the link carries. Chunks sent before `begin` are left out.
     """
 
@@ -130,6 +138,7 @@ class BurstWatch:
         self._base = 0
         self._packets = 0
         self._missing: set[int] = set()
+        self._repaired: list[tuple[float, int]] = []
 
     def sent(self, sequence: int, packets: int, size: int, now: float) -> None:
         """A chunk of the burst left; chunks come in order."""
@@ -140,20 +149,25 @@ class BurstWatch:
         self._sent.append((self._packets, now, size // packets))
         self._packets += packets
 
+    def repaired(self, size: int, now: float) -> None:
+        """A retransmission took its share of the path."""
+        self._repaired.append((now, size))
+
     def lost(self, sequences: Sequence[int]) -> float | None:
         """More packets are missing. Bits a second of the path where they are too many, else None."""
         places = ((sequence - self._base) & 0xFFFF for sequence in sequences)
         self._missing.update(place for place in places if place < self._packets)
-        missing = len(self._missing)
-        if missing < MIN_MISSING:
+        if len(self._missing) < MIN_MISSING:
             return None
-        first, last = min(self._missing), max(self._missing)
+        places_lost = sorted(self._missing)[len(self._missing) // 4 :]  # the first ones may be random loss
+        first, last, missing = places_lost[0], places_lost[-1], len(places_lost)
         judged = last - first + 1
         begin, _ = self._chunk(first)
         end, size = self._chunk(last)
         if missing < MIN_MISSING_SHARE * judged or end - begin < MIN_OVERFLOW:
             return None
-        return 8 * (judged - missing) * size / (end - begin)
+        repairs = sum(size for at, size in self._repaired if begin <= at <= end)
+        return 8 * ((judged - missing) * size + repairs) / (end - begin)
 
     def _chunk(self, place: int) -> tuple[float, int]:
         """When the packet at this place was sent, and its size."""

@@ -97,6 +97,8 @@ class SenderGroup:
         self.offset = random.randrange(1 << 32)
         """Added to the track's times to get RTP timestamps."""
         self.history: deque[Picture] = deque()
+        self.key_sent = 0.0
+        """`time.monotonic()` of the newest key picture."""
         self._history_packets = 0
         self._members: tuple[Member, ...] = ()
         self._holds = 0
@@ -197,6 +199,7 @@ class SenderGroup:
         self.number = (self.number + len(packets)) & 0xFFFF
         self.history.append(picture)
         self._history_packets += len(packets)
+        self.key_sent = now if unit.key else self.key_sent
         return picture
 
     def _packetizer_for(self, unit: AccessUnit) -> Packetizer:

@@ -12,10 +12,10 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol
 
-from .bandwidth import TRAIN, Bandwidth, BurstWatch
+from .bandwidth import SETTLE, TRAIN, Bandwidth, BurstWatch
 from .batch import RtpBatch, Shift
 from .form import retransmission
-from .group import Picture, Replay, SenderGroup
+from .group import HISTORY_SECONDS, Picture, Replay, SenderGroup
 
 REPLAY_INTERVAL = 2.0
 """Seconds between two replays for one viewer."""
@@ -28,8 +28,8 @@ RAMP_START = 8e6
 RAMP_DOUBLES = 0.1
 """The key picture of a burst goes out at once, so to say; what follows starts at so many bits a second and doubles
 after so many seconds, up to what the path takes: news of an overflow come late."""
-SETTLE = 0.3
-"""Seconds after an overflow in which the queue on the path is still full."""
+DRAIN = 0.6
+"""The share of the rate that is used after an overflow until the queue on the path is empty."""
 SPRINKLE = 4
 """Packets of a replay sent at once on a thin path, whose queue has little room."""
 HEADROOM = 1.25
@@ -74,6 +74,11 @@ class _Queued(NamedTuple):
     shift: Shift | None
     unit: int
     since: float
+    stage: int
+
+
+LIVE, REPLAY, OPENING = range(3)
+"""Stages of what waits; a replay opens with its key picture."""
 
 
 def sequence_of(batch: RtpBatch, shift: Shift | None) -> int:
@@ -125,12 +130,10 @@ class TrackSender:
         self._ramped = 0.0
         self._bursting = 0.0
         """When the last packets of a replay were sent."""
-        self._replaying = 0
-        """Batches of a replay that wait, …"""
-        self._opening = 0
-        """… and of those the ones of its key picture."""
         self._burst = BurstWatch()
         self._repairs: deque[tuple[int, _Segment]] = deque()
+        self._delayed: deque[tuple[int, RtpBatch, float]] = deque()
+        """Live packets sent late, with their first number and when: the group may have forgotten them."""
         self._segments: deque[_Segment] = deque(maxlen=16)
         self._resends: dict[int, float] = {}
         self._repair_sequence = random.randrange(1 << 15)
@@ -151,6 +154,7 @@ class TrackSender:
         self._queue.clear()
         self._queued = 0
         self._repairs.clear()
+        self._delayed.clear()
         self._segments.clear()
 
     def deliver(self, picture: Picture, batch: RtpBatch) -> None:
@@ -180,14 +184,19 @@ class TrackSender:
         while repairs and self._credit > 0:
             sequence, segment = repairs.popleft()
             self._resends[sequence] = now
-            self._credit -= self._send_again(sequence, segment)
+            size = self._send_again(sequence, segment)
+            self._credit -= size
+            self._burst.repaired(size, now)
         while queue and self._credit > 0 and self._transport.buffered < STREAM_BUFFER:
-            batch, shift, unit, _ = queue.popleft() if not (self._replaying and thin) else self._sprinkle()
+            batch, shift, unit, _, stage = self._take()
             self._queued -= batch.size
             self._credit -= batch.size
-            if self._replaying:
+            self._burst.sent(sequence_of(batch, shift), len(batch), batch.size, now)
+            if stage == LIVE:
+                self._delayed.append((sequence_of(batch, shift), batch, now))
+            else:
                 self._bursting = now
-                self._burst.sent(sequence_of(batch, shift), len(batch), batch.size, now)
+                self._ramped = now if stage == OPENING else self._ramped
             self._inside = not unit
             self._send(batch, shift, unit)
         if queue and (now - max(queue[0].since, self._bursting) > BACKLOG_SECONDS or self._queued > BACKLOG_BYTES):
@@ -196,11 +205,26 @@ class TrackSender:
 
     def _rate(self, now: float) -> float:
         rate = self.bandwidth.rate(self.group.bitrate * HEADROOM)
-        if self._opening:
+        if self.bandwidth.draining(now):
+            return rate * DRAIN
+        if self._stage == OPENING:
             return min(rate, KEY_RATE)
-        if self._replaying:
+        if self._stage == REPLAY:
             return min(rate, RAMP_START * 2 ** min((now - self._ramped) / RAMP_DOUBLES, 10))
         return rate
+
+    @property
+    def _stage(self) -> int:
+        return self._queue[0].stage if self._queue else LIVE
+
+    def _take(self) -> _Queued:
+        """The head of the queue, on a thin path only a part of it."""
+        head = self._queue.popleft()
+        if head.stage == LIVE or len(head.batch) <= SPRINKLE or not self.bandwidth.slow:
+            return head
+        packets = head.batch.packets
+        self._queue.appendleft(head._replace(batch=RtpBatch(packets[SPRINKLE:])))
+        return head._replace(batch=RtpBatch(packets[:SPRINKLE]), unit=0)
 
     def refresh(self, now: float) -> bool:
         """The viewer lost the picture (PLI, FIR): replay the current group of pictures if that helps."""
@@ -220,7 +244,7 @@ class TrackSender:
         if len(known) > RESEND_MEMORY:
             known = self._resends = {key: at for key, at in known.items() if now - at < 1.0}
         asked = [number for number in sequences if now - known.get(number, float("-inf")) >= pause][:RESEND_MEMORY]
-        if self._replaying:
+        if self._queue:
             self._watch_burst([number for number in asked if number not in known], now)
         for sequence in asked:
             if (segment := self._segment(sequence)) is None:
@@ -239,6 +263,8 @@ class TrackSender:
         segments = self._segments
         while len(segments) > 1 and segments[0].ended and now - segments[0].ended > KEEP_SEGMENTS:
             segments.popleft()
+        while self._delayed and now - self._delayed[0][2] > HISTORY_SECONDS:
+            self._delayed.popleft()
 
     def _begin(self, now: float) -> None:
         replay = self.group.replay(now)
@@ -266,11 +292,11 @@ class TrackSender:
         for index in range(batches):
             batch = replay.batches[index]
             ends = index + 1 == replay.ends[picture]
-            self._queue.append(_Queued(batch, shift, replay.sizes[picture] if ends else 0, now))
+            unit = replay.sizes[picture] if ends else 0
+            self._queue.append(_Queued(batch, shift, unit, now, REPLAY if picture else OPENING))
             self._queued += batch.size
             picture += ends
         self._next = (start + packets) & 0xFFFF
-        self._replaying, self._opening = batches, replay.ends[0]
         self._replayed = self._bursting = now
         self._burst = BurstWatch()
         self.replays += 1
@@ -282,7 +308,7 @@ class TrackSender:
         for start in range(0, len(packets), TRAIN):
             chunk = RtpBatch(packets[start : start + TRAIN])
             unit = picture.size if start + TRAIN >= len(packets) else 0
-            self._queue.append(_Queued(chunk, shift, unit, picture.sent))
+            self._queue.append(_Queued(chunk, shift, unit, picture.sent, LIVE))
             self._queued += chunk.size
         self._wake(self)
 
@@ -319,7 +345,7 @@ class TrackSender:
 
     def _send_again(self, sequence: int, segment: _Segment) -> int:
         """Retransmit one of the viewer's packets; the bytes it took, 0 when it is gone."""
-        packet = segment.source.packet((sequence - segment.shift.sequence) & 0xFFFF)
+        packet = segment.source.packet((sequence - segment.shift.sequence) & 0xFFFF) or self._delayed_packet(sequence)
         if packet is None:
             return 0
         shift = segment.shift
@@ -332,6 +358,12 @@ class TrackSender:
         again = retransmission(packet, payload_type, ssrc, self._repair_sequence, sequence)
         self._transport.send_packet(again, Shift(0, shift.timestamp) if shift.timestamp else None)
         return len(again)
+
+    def _delayed_packet(self, sequence: int) -> bytes | None:
+        for first, batch, _ in reversed(self._delayed):
+            if (place := (sequence - first) & 0xFFFF) < len(batch):
+                return batch.packets[place]
+        return None
 
     def _watch_burst(self, lost: Sequence[int], now: float) -> None:
         """A burst that meets a path thinner than thought slows down, and ends where it would take too long."""
@@ -355,6 +387,5 @@ class TrackSender:
         self._drop(sum(1 for one in queue if one.unit))
         self._queue = kept
         self._queued = sum(one.batch.size for one in kept)
-        self._replaying = self._opening = 0
         self._skipping = True
         self.skips += 1

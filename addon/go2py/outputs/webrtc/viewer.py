@@ -102,7 +102,7 @@ class Viewer:
         """A compound packet of the peer; nonsense is passed over."""
         now = time.monotonic()
         if data[:2] == _TRANSPORT_FEEDBACK:
-            if now < self._feedback_due:
+            if now < self._feedback_due and not self._after_key(now):
                 return
             self._feedback_due = now + FEEDBACK_INTERVAL
         try:
@@ -111,6 +111,10 @@ class Viewer:
             return
         for packet in packets:
             self._handle(packet, now)
+
+    def _after_key(self, now: float) -> bool:
+        """A key picture, the longest train there is, went out so lately that this feedback may be about it."""
+        return self._video is not None and now - self._video.group.key_sent < FEEDBACK_INTERVAL
 
     def _handle(self, packet: rtcp.Packet, now: float) -> None:
         match packet:

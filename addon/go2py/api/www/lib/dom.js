@@ -8,9 +8,9 @@ const PROPERTIES = new Set(["value", "checked", "disabled", "hidden", "readOnly"
 
 /**
  * An element. `on…` are listeners, a few are properties, the rest attributes; `false`, `null`, `undefined` leave one out.
- * @template {keyof HTMLElementTagNameMap} K
+ * @template {string} K
  * @param {K} tag @param {Record<string, any>} attributes @param {...Child} children
- * @returns {HTMLElementTagNameMap[K]}
+ * @returns {K extends keyof HTMLElementTagNameMap ? HTMLElementTagNameMap[K] : HTMLElement}
  */
 export function h(tag, attributes = {}, ...children) {
   const element = document.createElement(tag);
@@ -21,7 +21,7 @@ export function h(tag, attributes = {}, ...children) {
     else element.setAttribute(name, value === true ? "" : String(value));
   }
   put(element, ...children);
-  return element;
+  return /** @type {any} */ (element);
 }
 
 /** Append what is there. @param {ParentNode} parent @param {...Child} children */

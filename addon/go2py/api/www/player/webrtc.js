@@ -68,9 +68,9 @@ export class WebRtc {
   /** @param {string} sdp */
   async #answer(sdp) {
     await this.peer.setRemoteDescription({ type: "answer", sdp });
-    const early = this.early ?? [];
+    const { early } = this;
     this.early = null;
-    early.forEach((candidate) => this.#add(candidate));
+    early?.forEach((candidate) => this.#add(candidate));
     const receives = (/** @type {string} */ kind) =>
       this.peer.getTransceivers().some((one) => one.currentDirection === "recvonly" && one.receiver.track.kind === kind);
     this.audio = receives("audio");

@@ -1,0 +1,1 @@
+"""Finding cameras on the networks of this machine, and being found."""

@@ -1,0 +1,124 @@
+"""A profile of an ONVIF camera as a source: ask for its URI, then be the source behind that."""
+
+import asyncio
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass
+from typing import override
+
+from ...errors import ProtocolError, SourceError, Unauthorized, Unreachable, Unsupported
+from ...media.unit import AccessUnit
+from ...observe.log import get_logger
+from ...observe.secret import remember
+from ...protocols.onvif.answers import Profile
+from ...protocols.onvif.client import HttpAnswer, HttpRequest, OnvifClient
+from ...protocols.onvif.url import OnvifUrl, media_urls
+from ...streams.source import Offer, Sink, Source, SourceInfo, SourceUrl
+from .ask import Asker
+
+_log = get_logger("onvif")
+
+ASK_SECONDS = 10.0
+"""For all questions together."""
+
+
+@dataclass(slots=True)
+class Found:
+    """What the last attempt found out, kept between attempts so that a reconnect need not ask again."""
+
+    url: str = ""
+
+
+class OnvifSource(Source):
+    """See `Source`."""
+
+    def __init__(self, url: OnvifUrl, parameters: str, found: Found) -> None:
+        self.info = SourceInfo("onvif", "http", url.address, url=str(url))
+        self._url, self._parameters, self._found = url, parameters, found
+        self._inner: Source | None = None
+
+    @override
+    async def open(self) -> Sequence[Offer]:
+        if self._found.url:
+            known, self._found.url = self._found.url, ""
+            try:
+                return await self._open(known)
+            except Unauthorized:
+                raise
+            except (SourceError, ProtocolError) as error:
+                _log.debug("%s: the URI that it gave before: %s; asking again", self._url.address, error)
+        failure: SourceError | ProtocolError | None = None
+        for url in await self._ask():
+            try:
+                return await self._open(url)
+            except (Unreachable, ProtocolError) as error:
+                failure = failure or error
+        assert failure is not None
+        raise failure
+
+    @override
+    async def play(self, wanted: frozenset[int], sink: Sink) -> None:
+        await self._opened().play(wanted, sink)
+
+    @override
+    async def talk(self, offer: int, units: Sequence[AccessUnit]) -> None:
+        await self._opened().talk(offer, units)
+
+    @override
+    async def close(self) -> None:
+        inner, self._inner = self._inner, None
+        if inner is not None:
+            await inner.close()
+
+    async def _ask(self) -> tuple[str, ...]:
+        """The URLs under which the stream may be had."""
+        client = OnvifClient(self._url)
+        try:
+            async with asyncio.timeout(ASK_SECONDS), Asker() as asker:
+                return media_urls(await asker.run(_uri(client)), self._url)
+        except TimeoutError:
+            raise Unreachable(f"{self._url.address} takes too long to answer (ONVIF)") from None
+
+    async def _open(self, url: str) -> Sequence[Offer]:
+        """Open the source behind a URL and be it from now on."""
+        from ..registry import dial  # noqa: PLC0415  the registry knows this module
+
+        await self.close()
+        text = f"{url}#{self._parameters}" if self._parameters else url
+        remember(url)
+        self._inner = dial(SourceUrl(text)).create()
+        try:
+            offers = await self._inner.open()
+        except SourceError, ProtocolError:
+            await self.close()
+            raise
+        self._found.url = url
+        self.info = self._inner.info
+        self.info.details["onvif"] = str(self._url)
+        return offers
+
+    def _opened(self) -> Source:
+        if self._inner is None:
+            raise Unreachable(f"{self._url.address}: the connection is closed")
+        return self._inner
+
+
+def _uri(client: OnvifClient) -> Generator[HttpRequest, HttpAnswer, str]:
+    """The questions of a source: as few as its URL allows."""
+    yield from client.connect()
+    token = client.url.subtype
+    if not token or token.isdecimal():
+        token = chosen((yield from client.profiles()), token, client.url.address).token
+    if client.url.snapshot:
+        return (yield from client.snapshot_uri(token))
+    return (yield from client.stream_uri(token))
+
+
+def chosen(profiles: Sequence[Profile], subtype: str, address: str) -> Profile:
+    """The profile of this token, else with this index; the first one of an empty text. Raises `Unsupported`."""
+    for profile in profiles:
+        if profile.token == subtype:
+            return profile
+    index = int(subtype) if subtype and len(subtype) <= 4 else 0
+    if len(subtype) > 4 or index >= len(profiles):
+        raise Unsupported(f"{address} has no ONVIF profile {subtype}; it has {len(profiles)}")
+    return profiles[index]

@@ -1,0 +1,248 @@
+"""The gateway's API: requests, events and WebRTC signalling. Knows aiohttp, not Home Assistant."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any, Self
+
+from aiohttp import BasicAuth, ClientError, ClientResponse, ClientSession, ClientTimeout, ClientWebSocketResponse, WSMsgType
+from aiohttp.client_exceptions import WSServerHandshakeError
+from yarl import URL
+
+from .models import Media
+
+_TIMEOUT = 10.0
+_PROBE_TIMEOUT = 20.0
+_HEARTBEAT = 20.0
+_MAX_EVENT = 16 << 20
+"""Bytes of a snapshot with thousands of streams."""
+_PROBE = {"video": "all", "audio": "all"}
+
+
+class GatewayError(Exception):
+    """The gateway could not do what it was asked; `str()` is its sentence."""
+
+
+class GatewayUnreachable(GatewayError):
+    """No connection, no answer in time, or it broke."""
+
+
+class GatewayRefused(GatewayError):
+    """It understood and says no; the sentence tells why."""
+
+
+class GatewayUnauthorized(GatewayError):
+    """User and password of the gateway are wrong or missing."""
+
+
+class GatewayLocked(GatewayError):
+    """Too many wrong passwords came from this machine."""
+
+
+class NotGo2py(GatewayError):
+    """Something else answers at this address."""
+
+
+@dataclass(frozen=True, slots=True)
+class GatewayInfo:
+    """What the gateway says of itself. `id` is empty where it has none."""
+
+    version: str
+    id: str
+    rtsp_port: int | None
+
+
+class GatewayClient:
+    """One gateway. The session is the caller's, and has to keep no cookies: a cookie would outvote a new password."""
+
+    def __init__(self, session: ClientSession, url: str, username: str = "", password: str = "") -> None:
+        self.url = URL(url)
+        self._session = session
+        self._username, self._password = username, password
+        self._auth = BasicAuth(username, password) if username else None
+
+    async def info(self) -> GatewayInfo:
+        """Raises `NotGo2py` besides the other `GatewayError`s."""
+        try:
+            answer = await self._json("GET", "api")
+        except GatewayRefused as error:
+            raise NotGo2py(str(error)) from error
+        if not isinstance(answer, Mapping) or not isinstance(answer.get("go2py"), str):
+            raise NotGo2py("this is not a go2py gateway")
+        listen = str((answer.get("rtsp") or {}).get("listen", ""))
+        port = listen.rpartition(":")[2]
+        return GatewayInfo(answer["go2py"], str(answer.get("id", "")), int(port) if port.isdecimal() else None)
+
+    async def media(self) -> dict[str, Media]:
+        """What every stream carries, by name."""
+        answer = await self._json("GET", "api/streams")
+        if not isinstance(answer, Mapping):
+            raise NotGo2py("the list of streams makes no sense")
+        return {str(name): Media.parse(stream) for name, stream in answer.items()}
+
+    async def put_stream(self, name: str, sources: Sequence[str]) -> None:
+        """Make or change a stream and remember it."""
+        await self._text("PUT", "api/streams", [("name", name), *(("src", source) for source in sources)])
+
+    async def try_stream(self, name: str, source: str) -> None:
+        """Make a stream for now; it is gone with the gateway's next start."""
+        await self._text("PATCH", "api/streams", [("name", name), ("src", source)])
+
+    async def delete_stream(self, name: str) -> None:
+        await self._text("DELETE", "api/streams", [("src", name)])
+
+    async def probe(self, name: str) -> Media:
+        """Connect to the stream's camera and tell what it offers. Raises `GatewayRefused` with the camera's reason."""
+        query = [("src", name), *_PROBE.items()]
+        return Media.parse(json.loads(await self._text("GET", "api/streams", query, limit=_PROBE_TIMEOUT)))
+
+    async def frame(self, name: str, width: int = 0, height: int = 0, *, limit: float = _TIMEOUT) -> bytes:
+        """The newest picture as JPEG; one that was made for somebody else half a second ago will do."""
+        query = [("src", name), ("cache", "500ms")]
+        query += [(key, str(value)) for key, value in (("width", width), ("height", height)) if value]
+        return await self._bytes("GET", "api/frame.jpeg", query, limit=limit)
+
+    def rtsp_url(self, name: str, port: int) -> str:
+        """Where other programs get the stream, with the gateway's credentials."""
+        url = URL.build(scheme="rtsp", host=self.url.host or "", port=port, path=f"/{name}")
+        return str(url.with_user(self._username).with_password(self._password) if self._username else url)
+
+    @asynccontextmanager
+    async def events(self) -> AsyncIterator[AsyncIterator[dict[str, Any]]]:
+        """The gateway's events, the snapshot first; the iterator ends when the gateway leaves."""
+        async with self._websocket("api/events") as socket:
+            yield _messages(socket)
+
+    @asynccontextmanager
+    async def signalling(self, name: str) -> AsyncIterator[Signalling]:
+        """A conversation about one WebRTC session."""
+        async with self._websocket("api/ws", src=name) as socket:
+            yield Signalling(socket)
+
+    # --- requests --------------------------------------------------------------------------------------------------
+
+    def _at(self, path: str, query: Sequence[tuple[str, str]] = ()) -> URL:
+        return (self.url / path).with_query(query)
+
+    async def _json(self, method: str, path: str) -> Any:
+        text = await self._text(method, path)
+        try:
+            return json.loads(text)
+        except ValueError:
+            raise NotGo2py("the answer is not JSON") from None
+
+    async def _text(
+        self, method: str, path: str, query: Sequence[tuple[str, str]] = (), *, limit: float = _TIMEOUT
+    ) -> str:
+        return (await self._bytes(method, path, query, limit=limit)).decode("utf-8", "replace")
+
+    async def _bytes(
+        self, method: str, path: str, query: Sequence[tuple[str, str]] = (), *, limit: float = _TIMEOUT
+    ) -> bytes:
+        try:
+            async with self._session.request(
+                method,
+                self._at(path, query),
+                auth=self._auth,
+                timeout=ClientTimeout(total=limit),
+                allow_redirects=False,
+            ) as response:
+                await _check(response)
+                return await response.read()
+        except TimeoutError:
+            raise GatewayUnreachable(f"no answer from {self.url.host} within {limit:g} s") from None
+        except ClientError as error:
+            raise GatewayUnreachable(str(error) or type(error).__name__) from error
+
+    @asynccontextmanager
+    async def _websocket(self, path: str, **query: str) -> AsyncIterator[ClientWebSocketResponse]:
+        try:
+            async with asyncio.timeout(_TIMEOUT):
+                socket = await self._session.ws_connect(
+                    self._at(path, tuple(query.items())),
+                    headers={"Authorization": self._auth.encode()} if self._auth else None,
+                    heartbeat=_HEARTBEAT,
+                    max_msg_size=_MAX_EVENT,
+                )
+        except TimeoutError:
+            raise GatewayUnreachable(f"no answer from {self.url.host} within {_TIMEOUT:g} s") from None
+        except WSServerHandshakeError as error:
+            raise _refusal(error.status, error.message) from error
+        except ClientError as error:
+            raise GatewayUnreachable(str(error) or type(error).__name__) from error
+        try:
+            yield socket
+        except ConnectionError as error:
+            raise GatewayUnreachable(str(error) or "the connection broke") from error
+        finally:
+            await socket.close()
+
+
+class Signalling:
+    """Messages of `/api/ws` about one peer connection: an offer and candidates out, an answer and candidates in."""
+
+    def __init__(self, socket: ClientWebSocketResponse) -> None:
+        self._socket = socket
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> tuple[str, str]:
+        """`("answer", sdp)`, `("candidate", line)`, where an empty line is their end, or `("error", sentence)`."""
+        while True:
+            message = await self._socket.receive()
+            if message.type is not WSMsgType.TEXT:
+                raise StopAsyncIteration
+            content = json.loads(message.data)
+            match content:
+                case {"type": "webrtc", "value": {"type": "answer", "sdp": str(sdp)}}:
+                    return "answer", sdp
+                case {"type": "webrtc/candidate", "value": str(line)}:
+                    return "candidate", line
+                case {"type": "error", "value": str(text)}:
+                    return "error", sentence(text)
+
+    async def offer(self, sdp: str, ice_servers: Sequence[Mapping[str, Any]]) -> None:
+        await self._send({"type": "webrtc", "value": {"type": "offer", "sdp": sdp, "ice_servers": ice_servers}})
+
+    async def candidate(self, line: str) -> None:
+        """A candidate of the other side; an empty one ends them."""
+        await self._send({"type": "webrtc/candidate", "value": line})
+
+    async def _send(self, message: Mapping[str, Any]) -> None:
+        if not self._socket.closed:
+            await self._socket.send_json(message)
+
+
+async def _messages(socket: ClientWebSocketResponse) -> AsyncIterator[dict[str, Any]]:
+    async for message in socket:
+        if message.type is WSMsgType.TEXT:
+            content = json.loads(message.data)
+            if isinstance(content, dict):
+                yield content
+
+
+async def _check(response: ClientResponse) -> None:
+    if response.status >= 300:
+        raise _refusal(response.status, (await response.text(errors="replace"))[:500])
+
+
+def _refusal(status: int, text: str) -> GatewayError:
+    match status:
+        case 401:
+            return GatewayUnauthorized("the gateway wants another user or password")
+        case 429:
+            return GatewayLocked(sentence(text))
+        case 502 | 503 | 504:
+            return GatewayUnreachable(f"a proxy before the gateway answers with {status}")
+        case _:
+            return GatewayRefused(sentence(text) or f"the gateway answers with {status}")
+
+
+def sentence(text: str) -> str:
+    """The gateway's words without the room that they come from: `streams: `, `webrtc: `."""
+    text = text.strip()
+    head, colon, rest = text.partition(": ")
+    return sentence(rest) if colon and head in {"streams", "webrtc", "snapshot"} else text
