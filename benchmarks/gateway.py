@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import random
 import socket
 import subprocess
 import sys
@@ -11,7 +12,7 @@ import time
 import urllib.request
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from .measure import cpu_seconds, memory_mb
 
@@ -32,18 +33,19 @@ class Gateway:
             "streams": dict(streams),
         } | sections
         self._folder = tempfile.TemporaryDirectory(prefix="go2py-bench-")
-        self._log = Path(self._folder.name, "log").open("w+b")
+        self._log = Path(self._folder.name, "log")
         self._began = time.monotonic()
-        self._process = subprocess.Popen(
-            [str(COMMAND), "-c", json.dumps(config)],
-            cwd=self._folder.name,
-            stdout=self._log,
-            stderr=self._log,
-            preexec_fn=(lambda: os.sched_setaffinity(0, cores)) if cores else None,  # noqa: PLW1509  no threads yet
-        )
+        with self._log.open("wb") as log:
+            self._process = subprocess.Popen(
+                [str(COMMAND), "-c", json.dumps(config)],
+                cwd=self._folder.name,
+                stdout=log,
+                stderr=log,
+                preexec_fn=(lambda: os.sched_setaffinity(0, cores)) if cores else None,  # noqa: PLW1509  no threads yet
+            )
         self.start_seconds = self._await_answer()
 
-    def __enter__(self) -> Gateway:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -65,7 +67,7 @@ class Gateway:
 
     def get(self, path: str) -> bytes:
         """The body of an answer of the API."""
-        with urllib.request.urlopen(f"http://127.0.0.1:{self.api}/{path}", timeout=20) as answer:  # noqa: S310
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.api}/{path}", timeout=20) as answer:
             body: bytes = answer.read()
             return body
 
@@ -76,7 +78,6 @@ class Gateway:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
-        self._log.close()
         self._folder.cleanup()
 
     def _await_answer(self) -> float:
@@ -87,21 +88,23 @@ class Gateway:
                 if connection.recv(1):
                     return time.monotonic() - self._began
             time.sleep(0.002)
-        self._log.seek(0)
-        said = self._log.read().decode(errors="replace")
+        said = self._log.read_text(errors="replace")
         self.stop()
         raise RuntimeError(f"the gateway does not answer: {said}")
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports that are free for TCP and UDP, as far as one can know."""
-    with contextlib.ExitStack() as stack:
-        ports = []
-        while len(ports) < count:
-            tcp = stack.enter_context(socket.socket())
-            tcp.bind(("127.0.0.1", 0))
-            udp = stack.enter_context(socket.socket(type=socket.SOCK_DGRAM))
-            with contextlib.suppress(OSError):
-                udp.bind(("127.0.0.1", tcp.getsockname()[1]))
-                ports.append(tcp.getsockname()[1])
-        return ports
+    """Ports that are free for TCP and UDP, below those that the system gives to others."""
+    ports: list[int] = []
+    while len(ports) < count:
+        port = random.randrange(20_000, 32_000)
+        with (
+            contextlib.suppress(OSError),
+            socket.socket() as tcp,
+            socket.socket(type=socket.SOCK_DGRAM) as udp,
+        ):
+            tcp.bind(("127.0.0.1", port))
+            udp.bind(("127.0.0.1", port))
+            if port not in ports:
+                ports.append(port)
+    return ports

@@ -8,7 +8,7 @@ from array import array
 from typing import Protocol
 
 from .clips import STAMP
-from .viewers import FRESH, since
+from .viewers import FRESH, since, until_live
 
 _STAMPED = len(STAMP) + 16
 
@@ -62,10 +62,10 @@ class MseReader(asyncio.Protocol):
             text = b'{"type":"mse","value":"avc1.640029"}'
             assert self._transport is not None
             self._transport.write(bytes((0x81, 0x80 | len(text))) + bytes(4) + text)  # a mask of zeros
-        if self._look and not self.live:
-            self._search(data)
-        else:
+        if not self._look:
             self._walk(data)
+        elif not self.live:
+            self._search(data)
 
     def _walk(self, data: bytes) -> None:
         """Count whole messages: proof that what comes is framed as it should be."""
@@ -222,11 +222,10 @@ class Readers:
             await self._play(stream)
 
     async def first_picture(self, kind: str, stream: str, patience: float) -> tuple[float, float]:
-        """One reader comes and goes: seconds to its first whole key picture and to a live one, NaN if never."""
+        """One reader comes and goes: seconds to its first whole key picture and to a live one, infinite if never."""
         begin = time.monotonic()
-        reader: Reader = await (self._mse(stream, look=True) if kind == "mse" else self._play(stream))
-        while not reader.live and time.monotonic() - begin < patience:
-            await asyncio.sleep(0.01)
+        reader: Reader = await (self._mse(stream, look=True) if kind == "MSE" else self._play(stream))
+        await until_live(reader, begin + patience)
         self._readers.remove(reader)
         reader.close()
         return since(reader.first, begin), since(reader.live, begin)

@@ -1,6 +1,6 @@
 """What a benchmark finds."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 
@@ -18,7 +18,7 @@ class Row:
     target: float | None = None
     at_least: bool = False
     floor: float | None = None
-    detail: dict[str, float] = field(default_factory=dict)
+    detail: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def met(self) -> bool | None:

@@ -9,8 +9,9 @@ import socket
 import time
 from array import array
 from collections.abc import Sequence
+from itertools import pairwise
 from struct import Struct
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Protocol
 
 import aiohttp
 
@@ -145,7 +146,8 @@ class Viewer:
     def _stun(self, data: bytes) -> None:
         message = stun.parse(data)
         if message.kind is Kind.REQUEST:
-            mapped = stun.xor_address(*self._socket.getpeername(), message.transaction)
+            host, port = self._socket.getpeername()
+            mapped = stun.xor_address(host, port, message.transaction)
             attributes = ((Attribute.XOR_MAPPED_ADDRESS, mapped),)
             self._send(stun.build(Kind.SUCCESS, message.transaction, attributes, self._password.encode()))
         elif self._dtls is None:
@@ -273,12 +275,12 @@ class Viewers:
         await asyncio.gather(*(one() for _ in range(count)))
         return time.monotonic() - begin
 
-    async def first_picture(self, stream: str, patience: float) -> tuple[float, float]:
-        """One viewer comes and goes: seconds to its first whole key picture and to a live one, NaN if never."""
+    async def first_picture(self, kind: str, stream: str, patience: float) -> tuple[float, float]:
+        """One viewer, all are of one `kind`, comes and goes: seconds to its first whole key picture and to a live one,
+        infinite if never."""
         begin = time.monotonic()
         viewer = await self._join(stream, decrypt=True)
-        while not viewer.live and time.monotonic() - begin < patience:
-            await asyncio.sleep(0.01)
+        await until_live(viewer, begin + patience)
         self._viewers.remove(viewer)
         viewer.close()
         return since(viewer.first, begin), since(viewer.live, begin)
@@ -306,7 +308,7 @@ class Viewers:
     async def longest_gap(self) -> float:
         """The longest time between two pictures of one viewer, ms."""
         return 1000 * max(
-            (after - before for viewer in self._viewers for before, after in zip(viewer.arrivals, viewer.arrivals[1:])),
+            (after - before for viewer in self._viewers for before, after in pairwise(viewer.arrivals)),
             default=0.0,
         )
 
@@ -330,5 +332,15 @@ class Viewers:
                     viewer.report()
 
 
+class Live(Protocol):
+    live: float
+
+
+async def until_live(viewer: Live, end: float) -> None:
+    """Wait until it saw a fresh picture, at most until `end`."""
+    while not viewer.live and time.monotonic() < end:  # noqa: ASYNC110  an event would cost where packets come in
+        await asyncio.sleep(0.01)
+
+
 def since(moment: float, begin: float) -> float:
-    return moment - begin if moment else float("nan")
+    return moment - begin if moment else float("inf")

@@ -4,7 +4,7 @@ import asyncio
 import multiprocessing
 import os
 from multiprocessing.connection import Connection
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 _CONTEXT = multiprocessing.get_context("spawn")
 PATIENCE = 60.0
@@ -27,7 +27,7 @@ class Worker:
         theirs.close()
         self._take()
 
-    def __enter__(self) -> Worker:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

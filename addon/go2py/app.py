@@ -1,39 +1,45 @@
 """The running gateway: built from a configuration, reloaded, and taken down again."""
 
 import asyncio
+import contextlib
 import gc
 import importlib
+import os
 import signal
-import sys
 from collections.abc import Callable, Coroutine
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 from . import __version__
 from .api.context import AppContext
 from .api.server import ApiServer
 from .config.commandline import system
+from .config.identity import identity
 from .config.load import ConfigFiles
 from .config.schema import endpoint
 from .config.store import ConfigStore
-from .config.trust import open_gate, parse_address
+from .config.trust import Throttle, open_gate, parse_address
 from .config.values import Config, RtspConfig
 from .config.watch import ConfigDiff, Watcher, report
+from .discovery.announce import Announcer, notice
 from .errors import Go2pyError
 from .observe.events import Bus
 from .observe.log import LogConfig, fields, get_logger, shutdown
 from .observe.log import setup as setup_log
-from .outputs.rtsp import RtspServer
+from .outputs.rtsp import Door, RtspServer
 from .protocols.http_auth import ServerAuth
 from .protocols.rtsp_server import Guard
 from .sources.registry import SCHEMES, dial
 from .streams.registry import Registry
 
 if TYPE_CHECKING:
+    from .discovery.supervisor import Supervisor
     from .outputs.snapshot import SnapshotService
     from .outputs.webrtc.session import WebRtcService
 
 _log = get_logger()
 _rtsp_log = get_logger("rtsp")
+_streams_log = get_logger("streams")
 _webrtc_log = get_logger("webrtc")
 
 STOP_SECONDS = 1.5
@@ -44,19 +50,22 @@ RESTART = -1
 class App:
     """Everything that runs, with its owner. `run` returns the exit code, or `RESTART`."""
 
-    def __init__(self, files: ConfigFiles, config: Config) -> None:
+    def __init__(self, files: ConfigFiles, config: Config, supervisor: Supervisor | None = None) -> None:
         self._config = config
         self._bus = Bus()
         self._registry = Registry(dial, SCHEMES, config.settings, self._bus)
         self._gate = open_gate(config.api, config.path.parent if config.path else None)
         self._doors: dict[tuple[str, str], ServerAuth] = {}
+        self._throttle = Throttle()
         self._store = ConfigStore(files)
         self._watcher = Watcher(files, config, self._apply, store=self._store)
         self._webrtc = Lazy(self._start_webrtc)
         self._snapshots = Lazy(self._start_snapshots)
         self._rtsp: RtspServer | None = None
+        self._supervisor = supervisor
         self._ended: asyncio.Future[int] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
+        self._refused: set[str] = set()
         self._context = AppContext(
             config=config,
             gate=self._gate,
@@ -68,8 +77,10 @@ class App:
             reload=self._watcher.reload,
             restart=lambda: self._end(RESTART),
             exit=self._end,
+            identity=identity(config.path.parent if config.path else None),
         )
         self._api = ApiServer(self._context)
+        self._announcer = Announcer(self._context.mdns)
 
     async def run(self) -> int:
         """Start, run until asked to stop, close."""
@@ -86,33 +97,43 @@ class App:
 
     async def _start(self) -> None:
         config = self._config
-        self._registry.apply(config.streams.values())
+        self._adopt(config)
         if config.app.enabled("rtsp") and config.rtsp.listen:
             await self._start_rtsp(config.rtsp)
         self._watcher.start()
         await self._api.start()
+        self._announce()
         self._preload(config)
         self._warm_up()
-        gc.collect()
-        gc.freeze()
+        self._background(self._settle())
 
     async def _close(self) -> None:
         """Close in the order of the data: doors first, then outputs, then sources."""
         try:
             async with asyncio.timeout(STOP_SECONDS):
                 self._watcher.close()
+                farewell = asyncio.ensure_future(self._leave())  # takes its time, as the network wants it
+                if self._supervisor is not None:
+                    await self._supervisor.close()
                 await self._api.close()
                 for service in (self._webrtc, self._snapshots):
                     await service.close()
                 if self._rtsp is not None:
                     await self._rtsp.close()
                 await self._registry.close()
+                await farewell
         except TimeoutError:
             _log.warning("not everything was closed in time")
 
+    async def _leave(self) -> None:
+        """Say goodbye to the network."""
+        await self._announcer.close()
+        await self._context.mdns.close()
+
     def _stop(self, number: signal.Signals) -> None:
-        sys.stderr.write(f"exit with signal: {signal.Signals(number).name}\n")
         self._end(0)
+        with contextlib.suppress(OSError):  # whoever read the output may be gone
+            os.write(2, f"exit with signal: {number.name}\n".encode())
 
     def _end(self, code: int) -> None:
         if self._ended is not None and not self._ended.done():
@@ -125,19 +146,47 @@ class App:
         if "api" in diff.sections:
             self._gate = self._context.gate = open_gate(config.api, config.path.parent if config.path else None)
         self._config = self._context.config = config
-        self._registry.apply(config.streams.values())
+        self._adopt(config)
         if "preload" in diff.sections:
             for name in tuple(self._registry.preloads):
                 if name not in config.preload:
                     self._registry.unload(name)
             self._preload(config)
         if diff.sections & {"api", "app"}:
-            self._background(self._api.apply())
+            self._background(self._reopen())
+        elif "discovery" in diff.sections:
+            self._announce()
         if "log" in diff.sections:
             self._background(_set_up_log(config.log))
         if later := sorted(diff.sections & {"rtsp", "webrtc", "app", "settings"}):
             _log.warning("reload: changes in %s take effect at the next start", ", ".join(later))
         self._warm_up()
+
+    async def _reopen(self) -> None:
+        await self._api.apply()
+        self._announce()
+
+    def _announce(self) -> None:
+        """Tell the network where we are, and, as Home Assistant's app, tell it how to log in too."""
+        told = notice(self._config, self._api.addresses, self._context.identity)
+        self._background(self._announcer.update(told))
+        if self._supervisor is not None:
+            rtsp = self._rtsp.addresses if self._rtsp is not None else ()
+            self._supervisor.announce(
+                self._context.identity,
+                self._config.api,
+                self._api.addresses,
+                self._gate.credentials,
+                rtsp[0][1] if rtsp else 0,
+            )
+
+    def _adopt(self, config: Config) -> None:
+        """Make the streams; each mistake in a source is told once."""
+        self._registry.apply(config.streams.values())
+        refused = set(self._registry.refused())
+        for sentence in sorted(refused - self._refused):
+            _streams_log.warning("%s", sentence)
+        self._refused = refused
 
     def _background(self, work: Coroutine[None, None, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)
@@ -185,12 +234,19 @@ class App:
         user = (rtsp.username, rtsp.password.open())
         if not rtsp.username:
             user = (self._gate.credentials.username, self._gate.credentials.password.open())
-        return self._doors.setdefault(user, ServerAuth(*user))
+        return Door(self._doors.setdefault(user, ServerAuth(*user)), self._throttle, peer)
 
     def _warm_up(self) -> None:
         """Load WebRTC's parts once there is something to watch, before the first viewer waits for them."""
         if len(self._registry) and self._config.app.enabled("webrtc"):
             self._webrtc.begin()
+
+    async def _settle(self) -> None:
+        """What the start made stays: the garbage collector, off until now, passes it over. The little garbage among
+        it stays too, to look for it would stop everything for 40 ms."""
+        await self._webrtc.begun()
+        gc.freeze()
+        gc.enable()
 
     async def _start_webrtc(self) -> WebRtcService:
         port = await asyncio.to_thread(importlib.import_module, f"{__package__}.outputs.webrtc.port")
@@ -205,7 +261,7 @@ class App:
         return service
 
 
-def run(files: ConfigFiles, config: Config) -> int:
+def run(files: ConfigFiles, config: Config, supervisor: Supervisor | None = None) -> int:
     """Run the gateway until it is told to stop; the exit code, or `RESTART`. Raises `ConfigError`."""
     problems = setup_log(config.log).problems
     try:
@@ -215,7 +271,7 @@ def run(files: ConfigFiles, config: Config) -> int:
         report(config)
         for problem in problems:
             _log.warning(problem)
-        return asyncio.run(_run(files, config))
+        return asyncio.run(_run(files, config, supervisor))
     finally:
         shutdown()
 
@@ -224,8 +280,17 @@ async def _set_up_log(config: LogConfig) -> None:
     await asyncio.to_thread(setup_log, config)  # the old output gets time to take what waits for it
 
 
-async def _run(files: ConfigFiles, config: Config) -> int:
-    return await App(files, config).run()
+async def refused(config: Config) -> list[str]:
+    """Sources of a configuration that nothing here can dial, and why; none is dialled."""
+    registry = Registry(dial, SCHEMES, config.settings, Bus())
+    registry.apply(replace(stream, keep=False) for stream in config.streams.values())
+    sentences = list(registry.refused())
+    await registry.close()
+    return sentences
+
+
+async def _run(files: ConfigFiles, config: Config, supervisor: Supervisor | None) -> int:
+    return await App(files, config, supervisor).run()
 
 
 class Closable(Protocol):
@@ -250,6 +315,11 @@ class Lazy[T: Closable]:
         self.begin()
         assert self._task is not None
         return await asyncio.shield(self._task)
+
+    async def begun(self) -> None:
+        """Wait until what was begun is done, well or not."""
+        if self._task is not None:
+            await asyncio.wait((self._task,))
 
     async def close(self) -> None:
         if self._task is None:

@@ -7,6 +7,7 @@ from .join import join
 from .many import cameras, latency
 from .resources import memory, start
 from .stills import snapshot
+from .transcode import transcode
 
 BENCHMARKS: dict[str, Benchmark] = {
     "webrtc": webrtc,
@@ -17,6 +18,7 @@ BENCHMARKS: dict[str, Benchmark] = {
     "join": join,
     "crowd": crowd,
     "snapshot": snapshot,
+    "transcode": transcode,
     "memory": memory,
     "start": start,
 }

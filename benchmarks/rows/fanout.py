@@ -1,6 +1,5 @@
 """One camera, many viewers."""
 
-import time
 from collections.abc import Iterator
 
 from ..camera import Cameras
@@ -10,10 +9,10 @@ from ..measure import percentile
 from ..readers import Readers
 from ..row import Row, Run
 from ..viewers import Viewers
+from ..watch import least, watch
 from ..worker import Worker
 
 VIEWERS = 50
-SETTLE = 2.0
 GATEWAY_CORE, LOAD_CORE = 0, 1
 
 
@@ -31,11 +30,11 @@ def webrtc(run: Run) -> Iterator[Row]:
             Worker(Viewers, api=gateway.api, port=gateway.webrtc, sha1=sha1, feedback=feedback) as viewers,
         ):
             viewers.ask("join", stream="door", count=VIEWERS)
-            spent, counts = _watch(gateway, viewers, run.seconds(6))
+            windows = watch(gateway, viewers, run.seconds(6))
+            cost, detail = least(windows, lambda window: window.cpu * 1e6 / window.counts["packets"])
             floor = run.yardstick["send"] + run.yardstick["protect_sha1" if sha1 else "protect_gcm"]
             yield Row(
-                f"WebRTC, {VIEWERS} viewers, {name}: CPU per packet", spent * 1e6 / counts["packets"], "µs", target,
-                floor=floor, detail=counts,
+                f"WebRTC, {VIEWERS} viewers, {name}: CPU per packet", cost, "µs", target, floor=floor, detail=detail
             )  # fmt: skip
 
 
@@ -51,15 +50,16 @@ def per_core(run: Run) -> Iterator[Row]:
             Worker(Viewers, cores={LOAD_CORE}, api=gateway.api, port=gateway.webrtc) as viewers,
         ):
             viewers.ask("join", stream="door", count=count, at_once=16)
-            begin = time.monotonic()
-            spent, counts = _watch(gateway, viewers, run.seconds(5))
-            used[count] = spent / (time.monotonic() - begin - SETTLE)
+            windows = watch(gateway, viewers, run.seconds(6))
+            used[count], detail = least(windows, lambda window: window.cpu / window.seconds)
+            seconds = sum(window.seconds for window in windows)
+            delivered = detail["pictures"] / (count * shape.fps * seconds)
             delays = viewers.ask("delays")
         yield Row(
             f"WebRTC, {count} viewers of 1 Mbit/s on a core: added latency p99", percentile(delays, 0.99), "ms", 100,
-            detail=counts | {"core": used[count], "p50": percentile(delays, 0.5)},
+            detail={"p50": percentile(delays, 0.5), "core": used[count], "delivered": delivered},
         )  # fmt: skip
-        yield Row(f"WebRTC, {count} viewers of 1 Mbit/s on a core: lost packets", counts["lost"], "", 0)
+        yield Row(f"WebRTC, {count} viewers of 1 Mbit/s on a core: lost packets", detail["lost"], "", 0)
     each = (used[400] - used[200]) / 200
     yield Row(
         "WebRTC, viewers of 1 Mbit/s per core, fitted", (1 - (used[200] - 200 * each)) / each, "", 1500,
@@ -76,17 +76,6 @@ def mse(run: Run) -> Iterator[Row]:
         Worker(Readers, api=gateway.api, rtsp=gateway.rtsp) as readers,
     ):
         readers.ask("join_mse", stream="door", count=VIEWERS)
-        spent, counts = _watch(gateway, readers, run.seconds(6))
-        yield Row(
-            f"MSE, {VIEWERS} viewers: CPU per MB", spent * 1e3 / (counts["bytes"] / 1e6), "ms", 1.0, detail=counts
-        )
-
-
-def _watch(gateway: Gateway, load: Worker, seconds: float) -> tuple[float, dict[str, int]]:
-    """CPU seconds of the gateway and what the load got in that time."""
-    time.sleep(SETTLE)
-    load.ask("reset")
-    before = gateway.cpu
-    time.sleep(seconds)
-    counts: dict[str, int] = load.ask("counts")
-    return gateway.cpu - before, counts
+        windows = watch(gateway, readers, run.seconds(6))
+        cost, detail = least(windows, lambda window: window.cpu * 1e3 / (window.counts["bytes"] / 1e6))
+        yield Row(f"MSE, {VIEWERS} viewers: CPU per MB", cost, "ms", 1.0, detail=detail)

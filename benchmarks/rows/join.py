@@ -31,16 +31,12 @@ def join(run: Run) -> Iterator[Row]:
         Worker(Readers, api=gateway.api, rtsp=gateway.rtsp) as readers,
     ):
         time.sleep(WARM)
-        asks = {
-            "WebRTC": lambda: viewers.ask("first_picture", stream="door", patience=PATIENCE),
-            "MSE": lambda: readers.ask("first_picture", kind="mse", stream="door", patience=PATIENCE),
-            "RTSP": lambda: readers.ask("first_picture", kind="rtsp", stream="door", patience=PATIENCE),
-        }
         for _ in range(max(2, round(run.seconds(JOINS)))):
-            for kind, ask in asks.items():
-                seen, fresh = ask()
-                first[kind].append(seen * 1000 if seen == seen else PATIENCE * 1000)  # noqa: PLR0124  not NaN
-                live[kind].append(fresh * 1000 if fresh == fresh else PATIENCE * 1000)  # noqa: PLR0124
+            for kind in TARGETS:
+                load = viewers if kind == "WebRTC" else readers
+                seen, fresh = load.ask("first_picture", kind=kind, stream="door", patience=PATIENCE)
+                first[kind].append(seen * 1000)
+                live[kind].append(fresh * 1000)
             time.sleep(0.25)
     for kind, target in TARGETS.items():
         yield Row(

@@ -9,11 +9,11 @@ from ..gateway import Gateway, free_ports
 from ..measure import percentile
 from ..readers import Readers
 from ..row import Row, Run
+from ..watch import SETTLE, least, watch
 from ..worker import Worker
 
 CAMERAS = 16
 SHAPE = Shape(bitrate=2_000_000)
-SETTLE = 2.0
 
 
 def streams(port: int, count: int = CAMERAS) -> dict[str, str]:
@@ -30,20 +30,15 @@ def cameras(run: Run) -> Iterator[Row]:
         Worker(Readers, api=gateway.api, rtsp=gateway.rtsp) as readers,
     ):
         readers.ask("join_rtsp", streams=list(streams(port)))
-        time.sleep(SETTLE)
-        readers.ask("reset")
-        before, begin = gateway.cpu, time.monotonic()
-        time.sleep(run.seconds(8))
-        counts = readers.ask("counts")
-        share = (gateway.cpu - before) / (time.monotonic() - begin)
+        windows = watch(gateway, readers, run.seconds(8))
+        share, detail = least(windows, lambda window: window.cpu / window.seconds / CAMERAS * 100)
         yield Row(
-            f"{CAMERAS} cameras of 2 Mbit/s, {CAMERAS} RTSP readers: CPU per camera", share / CAMERAS * 100, "%", 0.4,
-            detail=counts,
-        )  # fmt: skip
+            f"{CAMERAS} cameras of 2 Mbit/s, {CAMERAS} RTSP readers: CPU per camera", share, "%", 0.4, detail=detail
+        )
 
 
 def latency(run: Run) -> Iterator[Row]:
-    """From the camera's write to the reader's whole picture; the same without a gateway between shows the load's own."""
+    """From the camera's write to the reader's whole picture; without a gateway between, the load's own."""
     [port] = free_ports(1)
     names = list(streams(port))
     with Worker(Cameras, port=port, shape=SHAPE):

@@ -16,6 +16,7 @@ WARM = 9.0
 
 
 def snapshot(run: Run) -> Iterator[Row]:
+    """The first still, then repeated ones, and what it costs to keep asking."""
     [port] = free_ports(1)
     with (
         Worker(Cameras, port=port, shape=SHAPE),

@@ -2,19 +2,29 @@
 
 import asyncio
 import json
+from base64 import b64encode
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Self
 
-from aiohttp import BasicAuth, ClientError, ClientResponse, ClientSession, ClientTimeout, ClientWebSocketResponse, WSMsgType
+from aiohttp import (
+    ClientError,
+    ClientResponse,
+    ClientSession,
+    ClientTimeout,
+    ClientWebSocketResponse,
+    WSMsgType,
+)
 from aiohttp.client_exceptions import WSServerHandshakeError
 from yarl import URL
 
-from .models import Media
+from .models import Device, Media, Survey
 
 _TIMEOUT = 10.0
 _PROBE_TIMEOUT = 20.0
+_SEARCH_TIMEOUT = 20.0
+_SURVEY_TIMEOUT = 45.0
 _HEARTBEAT = 20.0
 _MAX_EVENT = 16 << 20
 """Bytes of a snapshot with thousands of streams."""
@@ -61,7 +71,8 @@ class GatewayClient:
         self.url = URL(url)
         self._session = session
         self._username, self._password = username, password
-        self._auth = BasicAuth(username, password) if username else None
+        login = b64encode(f"{username}:{password}".encode()).decode()
+        self._headers = {"Authorization": f"Basic {login}"} if username else {}
 
     async def info(self) -> GatewayInfo:
         """Raises `NotGo2py` besides the other `GatewayError`s."""
@@ -98,6 +109,17 @@ class GatewayClient:
         query = [("src", name), *_PROBE.items()]
         return Media.parse(json.loads(await self._text("GET", "api/streams", query, limit=_PROBE_TIMEOUT)))
 
+    async def search(self) -> list[Device]:
+        """Cameras on the gateway's networks."""
+        answer = await self._json("GET", "api/discovery", limit=_SEARCH_TIMEOUT)
+        return [Device.parse(device) for device in answer.get("devices") or ()]
+
+    async def survey(self, address: str, username: str, password: str) -> Survey:
+        """Find out what the camera at an address has."""
+        body = {"address": address, "username": username, "password": password}
+        answer = await self._json("POST", "api/discovery/probe", limit=_SURVEY_TIMEOUT, body=body)
+        return Survey.parse(answer)
+
     async def frame(self, name: str, width: int = 0, height: int = 0, *, limit: float = _TIMEOUT) -> bytes:
         """The newest picture as JPEG; one that was made for somebody else half a second ago will do."""
         query = [("src", name), ("cache", "500ms")]
@@ -112,7 +134,7 @@ class GatewayClient:
     @asynccontextmanager
     async def events(self) -> AsyncIterator[AsyncIterator[dict[str, Any]]]:
         """The gateway's events, the snapshot first; the iterator ends when the gateway leaves."""
-        async with self._websocket("api/events") as socket:
+        async with self._websocket("api/events", heartbeat=_HEARTBEAT) as socket:
             yield _messages(socket)
 
     @asynccontextmanager
@@ -121,13 +143,13 @@ class GatewayClient:
         async with self._websocket("api/ws", src=name) as socket:
             yield Signalling(socket)
 
-    # --- requests --------------------------------------------------------------------------------------------------
+    # --- requests -----------------------------------------------------------------------------------------------------
 
     def _at(self, path: str, query: Sequence[tuple[str, str]] = ()) -> URL:
         return (self.url / path).with_query(query)
 
-    async def _json(self, method: str, path: str) -> Any:
-        text = await self._text(method, path)
+    async def _json(self, method: str, path: str, *, limit: float = _TIMEOUT, body: Any = None) -> Any:
+        text = (await self._bytes(method, path, limit=limit, body=body)).decode("utf-8", "replace")
         try:
             return json.loads(text)
         except ValueError:
@@ -139,13 +161,20 @@ class GatewayClient:
         return (await self._bytes(method, path, query, limit=limit)).decode("utf-8", "replace")
 
     async def _bytes(
-        self, method: str, path: str, query: Sequence[tuple[str, str]] = (), *, limit: float = _TIMEOUT
+        self,
+        method: str,
+        path: str,
+        query: Sequence[tuple[str, str]] = (),
+        *,
+        limit: float = _TIMEOUT,
+        body: Any = None,
     ) -> bytes:
         try:
             async with self._session.request(
                 method,
                 self._at(path, query),
-                auth=self._auth,
+                headers=self._headers,
+                json=body,
                 timeout=ClientTimeout(total=limit),
                 allow_redirects=False,
             ) as response:
@@ -157,13 +186,15 @@ class GatewayClient:
             raise GatewayUnreachable(str(error) or type(error).__name__) from error
 
     @asynccontextmanager
-    async def _websocket(self, path: str, **query: str) -> AsyncIterator[ClientWebSocketResponse]:
+    async def _websocket(
+        self, path: str, *, heartbeat: float | None = None, **query: str
+    ) -> AsyncIterator[ClientWebSocketResponse]:
         try:
             async with asyncio.timeout(_TIMEOUT):
                 socket = await self._session.ws_connect(
                     self._at(path, tuple(query.items())),
-                    headers={"Authorization": self._auth.encode()} if self._auth else None,
-                    heartbeat=_HEARTBEAT,
+                    headers=self._headers,
+                    heartbeat=heartbeat,
                     max_msg_size=_MAX_EVENT,
                 )
         except TimeoutError:

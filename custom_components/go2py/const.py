@@ -11,6 +11,10 @@ CAMERA: Final = "camera"
 
 CONF_SOURCES: Final = "sources"
 """The camera's sources, which the gateway is told; empty where the stream is the gateway's own."""
+CONF_SUB_SOURCES: Final = "sub_sources"
+"""Sources of the small picture; empty where the camera has none."""
+CONF_MAKER: Final = "maker"
+CONF_MODEL: Final = "model"
 CONF_STREAM: Final = "stream"
 """The stream's name in the gateway."""
 

@@ -96,13 +96,9 @@ class Streams(dict[str, Stream]):
 
     def _source(self, new: Source) -> frozenset[str]:
         """Streams with the same camera share the connection."""
-        touched = {
-            name: stream for name, stream in self.items() if any(old.id == new.id for old in stream.sources)
-        }
+        touched = {name: stream for name, stream in self.items() if any(old.id == new.id for old in stream.sources)}
         for name, stream in touched.items():
-            self[name] = replace(
-                stream, sources=tuple(new if old.id == new.id else old for old in stream.sources)
-            )
+            self[name] = replace(stream, sources=tuple(new if old.id == new.id else old for old in stream.sources))
         return frozenset(touched)
 
 
@@ -126,7 +122,9 @@ class Media:
         producers = data.get("producers") or ()
         labels = [str(label) for producer in producers for label in producer.get("medias") or ()]
         receivers = [receiver for producer in producers for receiver in producer.get("receivers") or ()]
-        video = next((one for one in receivers if one.get("codec", {}).get("codec_type") == "video"), {})
+        video: Mapping[str, Any] = next(
+            (one for one in receivers if one.get("codec", {}).get("codec_type") == "video"), {}
+        )
         codec = video.get("codec", {})
         return cls(
             video=_codecs(labels, "video, recvonly, "),
@@ -141,6 +139,45 @@ class Media:
     @property
     def resolution(self) -> str:
         return f"{self.width}×{self.height}" if self.width and self.height else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """A camera that the gateway saw on the network; `known` if one of its streams comes from there already."""
+
+    address: str
+    name: str
+    known: bool
+
+    @classmethod
+    def parse(cls, data: Mapping[str, Any]) -> Self:
+        name = " ".join(dict.fromkeys(str(data[key]) for key in ("maker", "model") if data.get(key)))
+        return cls(str(data.get("address", "")), name or str(data.get("name", "")), bool(data.get("streams")))
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """What the gateway found out about one camera. Sources have no credentials."""
+
+    maker: str
+    model: str
+    sources: Mapping[str, str]
+    """By role, `main` or `sub`."""
+    problem: str
+    """Code of the first thing in the way; empty if there is none."""
+    message: str
+
+    @classmethod
+    def parse(cls, data: Mapping[str, Any]) -> Self:
+        problem = next(iter(data.get("problems") or ()), {})
+        streams = reversed(data.get("streams") or ())  # the first of a role counts
+        return cls(
+            str(data.get("maker", "")),
+            str(data.get("model", "")),
+            {str(stream.get("role")): str(stream["source"]) for stream in streams if stream.get("source")},
+            str(problem.get("code", "")),
+            str(problem.get("message", "")),
+        )
 
 
 def _codecs(labels: list[str], kind: str) -> str:

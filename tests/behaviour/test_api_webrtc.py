@@ -9,6 +9,7 @@ import pytest
 from aiohttp import ClientSession
 
 from go2py.errors import Unreachable
+from go2py.protocols.webrtc_sdp import parse_fragment
 from tests.fakes.gateway import Gateway
 
 WHEP = {"Content-Type": "application/sdp"}
@@ -66,6 +67,28 @@ async def test_whep_from_offer_to_delete(gateway: Gateway, http: ClientSession, 
         assert answer.status == 400
     async with http.patch("/api/webrtc") as answer:
         assert answer.status == 405
+
+
+async def test_whep_restarts_ice(gateway: Gateway, http: ClientSession, offer: str) -> None:
+    async with http.post("/api/webrtc?src=door", data=offer, headers=WHEP) as answer:
+        resource = str(answer.url.join(type(answer.url)(answer.headers["Location"])))
+        tag = answer.headers["ETag"]
+        old = await answer.text()
+    fragment = f"a=ice-ufrag:anew\r\na=ice-pwd:{'x' * 24}\r\na=candidate:1 1 udp 1 127.0.0.1 9 typ host\r\n"
+    async with http.patch(resource, data=fragment, headers=TRICKLE | {"If-Match": "*"}) as answer:
+        assert (answer.status, answer.content_type) == (200, "application/trickle-ice-sdpfrag")
+        new, renewed = parse_fragment(await answer.text()), answer.headers["ETag"]
+    assert new.ice_ufrag not in old
+    assert new.ice_pwd not in old
+    assert new.candidates
+    assert new.complete
+    assert all(f"a={candidate}" in old for candidate in new.candidates)
+    for match, status in ((tag, 412), (renewed, 204)):
+        async with http.patch(resource, data=fragment, headers=TRICKLE | {"If-Match": match}) as answer:
+            assert answer.status == status
+    async with http.patch(resource, data="a=ice-ufrag:next\r\na=ice-pwd:short\r\n", headers=TRICKLE) as answer:
+        assert answer.status == 400
+    assert len(gateway.webrtc.sessions) == 1
 
 
 async def test_form_and_plain_bodies(http: ClientSession, offer: str) -> None:

@@ -232,6 +232,25 @@ async def test_no_key_picture_for_very_long(tmp_path: Path) -> None:
         assert camera.seen.sessions == 1
 
 
+async def test_a_gop_beyond_the_cache_is_cut_and_said(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Who comes late sees its beginning, and goes on with the next key picture."""
+    async with (
+        Camera(Script(gop=100, weight=1000)) as camera,
+        Running(tmp_path, {"door": camera.url}, {"gop_bytes": 30_000}) as gateway,
+        watch(gateway) as first,
+    ):
+        track = gateway.session().tracks[0]
+        await until(lambda: track.gop.cut)
+        late = [await output.open(gateway, "door") for output in OUTPUTS]
+        assert (await gateway.info())["producers"][0]["receivers"][0]["gop_cut"]
+        assert "was cut in the cache" in caplog.text
+        await until(lambda: all(sum(picture.key for picture in viewer.pictures) >= 2 for viewer in late))
+        await see((*first, *late))
+        for viewer in (*first, *late):
+            assert viewer.unbroken, type(viewer)
+        await asyncio.gather(*(viewer.close() for viewer in late))
+
+
 async def test_a_camera_that_begins_without_a_key_picture(tmp_path: Path) -> None:
     """It delivers, so it is not broken: nobody reconnects, and everybody starts with the first key picture."""
     async with (

@@ -25,8 +25,9 @@ from go2py.outputs.webrtc.session import Session
 from go2py.streams.reader import Attachment
 from tests.fakes.rtsp_camera import Camera, Script
 from tests.fakes.running import Gateway, Process, Running, left, until
-from tests.fakes.viewers import MseViewer, Picture, RtspViewer, Viewer, still, watch
+from tests.fakes.viewers import OVER_TCP, MseViewer, RtspViewer, Viewer, still, watch
 
+GOP = 10
 HEAVY = 40_000
 """Bytes a picture: 8 Mbit/s, so that what a stuck reader's kernel holds is soon full."""
 SLOW = {"backlog": 0.5, "stuck": 1.5}
@@ -34,7 +35,7 @@ SLOW = {"backlog": 0.5, "stuck": 1.5}
 
 @pytest.fixture
 async def camera() -> AsyncIterator[Camera]:
-    async with Camera(Script(gop=10)) as camera:
+    async with Camera(Script(gop=GOP)) as camera:
         yield camera
 
 
@@ -42,7 +43,7 @@ def thin_socket(*_: Any) -> socket.socket:
     """One whose kernel takes little before somebody reads."""
     made = socket.socket()
     made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-    made.setblocking(False)
+    made.settimeout(0)
     return made
 
 
@@ -85,8 +86,8 @@ def nothing_lost(viewers: Sequence[Viewer]) -> None:
     for viewer in viewers:
         assert viewer.intact
         assert viewer.rising
-        steps = [after.time - before.time for before, after in pairwise(viewer.pictures[-50:])]
-        assert max(steps) < 2 * 3600 * 1.5, f"{type(viewer).__name__} missed a picture"
+        assert viewer.unbroken
+        assert all(before.place == GOP - 1 for before, after in pairwise(viewer.pictures) if after.key), type(viewer)
 
 
 @pytest.mark.parametrize("lazy", [lazy_rtsp, lazy_mse])
@@ -94,26 +95,26 @@ async def test_a_slow_reader_goes_on_with_a_key_picture(camera: Camera, tmp_path
     camera.script.weight = HEAVY
     async with (
         Running(tmp_path, {"door": camera.url}, SLOW | {"stuck": 60}) as gateway,
-        watch(gateway) as others,
+        watch(gateway, outputs=OVER_TCP) as others,
         lazy(gateway) as viewer,
     ):
         await until(lambda: gateway.readers() > len(others))
         slow = newest(gateway)
         await until(lambda: slow.senders[slow.tracks[0]].drops > 20)
         viewer.read_on()
-        await until(lambda: _jumps(viewer))
+        await until(lambda: _skips(viewer))
         await viewer.sees(20)
         assert viewer.rising
-        assert all(picture.key for picture in _jumps(viewer)), "never from the middle of a GOP"
+        assert viewer.unbroken, "never from the middle of a GOP"
         if isinstance(viewer, RtspViewer):
             assert all((b - a) & 0xFFFF == 1 for a, b in pairwise(viewer.sequences)), "skipped, not lost"
         await asyncio.gather(*(other.sees(50) for other in others))
         nothing_lost(others)
 
 
-def _jumps(viewer: Viewer) -> list[Picture]:
-    """Pictures before which others are missing."""
-    return [after for before, after in pairwise(viewer.pictures) if after.time - before.time > 2 * 3600]
+def _skips(viewer: Viewer) -> bool:
+    """Whether it was shown a part and then what came a GOP later or more."""
+    return any(after.time - before.time > GOP * 3600 for before, after in pairwise(viewer.pictures))
 
 
 @pytest.mark.parametrize("lazy", [lazy_rtsp, lazy_mse])
@@ -121,7 +122,7 @@ async def test_a_reader_that_never_reads_is_closed(
     camera: Camera, tmp_path: Path, lazy: Lazy, caplog: pytest.LogCaptureFixture
 ) -> None:
     camera.script.weight = HEAVY
-    async with Running(tmp_path, {"door": camera.url}, SLOW) as gateway, watch(gateway) as others:
+    async with Running(tmp_path, {"door": camera.url}, SLOW) as gateway, watch(gateway, outputs=OVER_TCP) as others:
         async with lazy(gateway):
             await until(lambda: gateway.registry.budget.total > 100_000)
             await until(lambda: gateway.readers() == len(others))
@@ -138,7 +139,7 @@ async def test_past_the_budget_the_slowest_is_dropped_first(
     patient = {"backlog": 60, "stuck": 60, "budget_bytes": 3_000_000}
     async with (
         Running(tmp_path, {"door": camera.url}, patient) as gateway,
-        watch(gateway) as others,
+        watch(gateway, outputs=OVER_TCP) as others,
         lazy_rtsp(gateway),
     ):
         await until(lambda: gateway.registry.budget.total > 1_500_000)
@@ -176,7 +177,7 @@ async def test_two_hundred_that_vanish_leave_nothing(
                         await ws.receive()
                     ws._response.connection.transport.abort()  # type: ignore[union-attr]
             case _:
-                async with gateway.http.post("/api/webrtc?src=door", data=offer) as answer:
+                async with ClientSession(gateway.url) as http, http.post("/api/webrtc?src=door", data=offer) as answer:
                     assert answer.status == 200
 
     async with Running(tmp_path, {"door": camera.url}) as gateway, watch(gateway) as viewers:
@@ -187,8 +188,7 @@ async def test_two_hundred_that_vanish_leave_nothing(
         for start in range(0, 200, 20):
             await asyncio.gather(*(visit(gateway, start + number) for number in range(20)))
         await until(lambda: gateway.readers() == len(viewers))
-        await asyncio.sleep(4); import subprocess; print(left()[1], files, subprocess.run(f"ls -l /proc/{os.getpid()}/fd; ss -tanp | grep {os.getpid()}",shell=True,capture_output=True,text=True).stdout)
-        await until(lambda: left()[1] <= files + 2)  # the client's own pool may keep one or two
+        await until(lambda: left()[1] <= files)
         await until(lambda: _alive() == before)
         assert len(gateway.webrtc.sessions) == 1
         await asyncio.gather(*(viewer.sees() for viewer in viewers))
@@ -239,7 +239,7 @@ async def _flood(port: int, count: int) -> None:
     stun = struct.pack(">HHI12s", 1, 8, 0x2112A442, b"transaction1") + b"\0\6\0\4abcd"
     heads = (b"", b"\0\1\0\0\x21\x12\xa4\x42", b"\x16\xfe\xfd\0\0", b"\x80\x60\0\1", b"\x80\xc8\0\6", stun)
     with socket.socket(type=socket.SOCK_DGRAM) as udp:
-        udp.setblocking(False)
+        udp.settimeout(0)
         udp.connect(("127.0.0.1", port))
         for number in range(count):
             data = heads[number % len(heads)] + chance.randbytes(chance.choice((0, 4, 40, 400, 1400)))
@@ -302,15 +302,21 @@ async def test_sigterm_with_viewers_ends_in_time(camera: Camera, tmp_path: Path)
         await until(lambda: camera.seen.teardowns == 1)
 
 
+async def test_sigterm_is_heard_although_nobody_reads_the_output(tmp_path: Path) -> None:
+    async with Process(tmp_path, {}) as gateway:
+        gateway.deafen()
+        assert await gateway.stop() == 0
+
+
 async def test_nothing_is_left_after_the_stop(camera: Camera, tmp_path: Path) -> None:
     async def run() -> None:
-        async with Running(tmp_path, {"door": camera.url, "demo": "demo:?size=160x120"}) as gateway:
-            async with watch(gateway) as viewers:
-                await still(gateway.http)
-                await still(gateway.http, "demo")
-                gateway.app._context.exit(0)
-                await gateway.stopped()
-                await asyncio.gather(*(viewer.ended.wait() for viewer in viewers))
+        streams = {"door": camera.url, "demo": "demo:?size=160x120"}
+        async with Running(tmp_path, streams) as gateway, watch(gateway) as viewers:
+            await still(gateway.http)
+            await still(gateway.http, "demo")
+            gateway.app._context.exit(0)
+            await gateway.stopped()
+            await asyncio.gather(*(viewer.ended.wait() for viewer in viewers))
 
     await run()  # what is loaded once stays
     before = left()

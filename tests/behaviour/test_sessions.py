@@ -212,6 +212,21 @@ async def test_reader_is_told_when_its_codec_is_gone(registry: Registry, camera:
     viewer.close()
 
 
+async def test_a_microphone_alone_keeps_no_camera_running(registry: Registry, camera: FakeCamera) -> None:
+    camera.offers = (*camera.offers, Offer((PCMA,), "sendonly"))
+    talk = (Want("audio", (CodecWish("PCMA"),), "sendonly"),)
+    attachment = await registry.require("door").attach(ReaderInfo("test"), talk)
+    assert attachment.by_want == (None,)
+    await until(lambda: camera.closed == 1)
+    assert not camera.wanted
+    viewer = Viewer(await attach(registry))
+    await viewer.sees()
+    assert camera.wanted == [frozenset({0, 1})]
+    viewer.close()
+    registry.delete("door")
+    assert attachment.ended == "the stream was removed"
+
+
 async def test_nothing_fits_names_both_sides(registry: Registry) -> None:
     wants = (Want("video", (CodecWish("H265"),)),)
     with pytest.raises(NegotiationError, match=r"streams: codecs not matched: video:H264, audio:PCMA => video:H265"):

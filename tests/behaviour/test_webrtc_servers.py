@@ -51,6 +51,16 @@ async def test_public_address(server: IceServerFake) -> None:
     assert server.bindings == 3 + 1  # each peer asks for its mapping, the public address is kept
 
 
+async def test_an_empty_list_with_the_offer_asks_nobody(server: IceServerFake) -> None:
+    stun_url = IceServer((f"stun:127.0.0.1:{server.port}",))
+    port = WebRtcPort(WebRtcConfig(listen="127.0.0.1:0", ice_servers=(stun_url,)))
+    await port.start()
+    lines = await port.new_peer(()).gather()
+    await port.close()
+    assert {parse_candidate(line).type for line in lines} == {"host"}
+    assert not server.bindings
+
+
 async def test_a_silent_server_costs_a_candidate_only(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -1,8 +1,10 @@
 """A short H.264 clip for fake cameras, and the simplest RTP around it; none of the gateway's own media code."""
 
 import base64
+import random
 import struct
 from dataclasses import dataclass
+from fractions import Fraction
 from functools import cache
 from pathlib import Path
 
@@ -15,7 +17,7 @@ FU_SIZE = 500
 
 @dataclass(frozen=True, slots=True)
 class Clip:
-    """Pictures of one slice each, without parameter sets; the first of every 25 is an IDR."""
+    """Pictures of one slice each, without parameter sets; only the first is an IDR."""
 
     size: str
     sps: bytes
@@ -32,17 +34,53 @@ class Clip:
         return self.sps[1:4].hex().upper()
 
     def picture(self, number: int, gop: int) -> bytes:
-        """Picture `number` of an endless stream with a key picture every `gop` pictures; the clip's order within 25."""
-        place = number % gop
-        return self.pictures[place if place < 25 else 1 + (place - 1) % 24]
+        """Picture `number` of an endless stream with a key picture every `gop` pictures, in the clip's order. Where the
+        clip is shorter than that, it repeats without its key picture, and strict decoders take that for a loss."""
+        place, others = number % gop, len(self.pictures) - 1
+        return self.pictures[place if place <= others else 1 + (place - 1) % others]
 
 
 @cache
 def clip(size: str) -> Clip:
-    units = (CAPTURES / f"testsrc_{size}.h264").read_bytes().split(START_CODE)
-    nals = [unit.rstrip(b"\0") for unit in units if unit.rstrip(b"\0")]
+    return _clip(size, (CAPTURES / f"testsrc_{size}.h264").read_bytes())
+
+
+def _clip(size: str, data: bytes) -> Clip:
+    """The first GOP of Annex B."""
+    nals = [unit.rstrip(b"\0") for unit in data.split(START_CODE) if unit.rstrip(b"\0")]
     by_type = {nal[0] & 31: nal for nal in reversed(nals)}
-    return Clip(size, by_type[7], by_type[8], tuple(nal for nal in nals if nal[0] & 31 in (1, 5)))
+    pictures = [nal for nal in nals if nal[0] & 31 in (1, 5)]
+    end = next((place for place, picture in enumerate(pictures) if place and is_key(picture)), len(pictures))
+    return Clip(size, by_type[7], by_type[8], tuple(pictures[:end]))
+
+
+@cache
+def coded(gop: int, bitrate: int) -> Clip:
+    """A whole GOP of 640×360 at 25 a second that is hard to code and really has this bitrate."""
+    import av
+    from av.video.codeccontext import VideoCodecContext
+
+    encoder = av.CodecContext.create("libx264", "w")
+    assert isinstance(encoder, VideoCodecContext)
+    width, height = 640, 360
+    encoder.width, encoder.height, encoder.pix_fmt = width, height, "yuv420p"
+    encoder.time_base, encoder.framerate = Fraction(1, 25), Fraction(25)
+    encoder.bit_rate, encoder.gop_size, encoder.thread_count = bitrate, gop, 1
+    rate = bitrate // 1000
+    params = f"keyint={gop}:min-keyint={gop}:scenecut=0:bframes=0:vbv-maxrate={rate}:vbv-bufsize={rate // 2}"
+    encoder.options = {"preset": "ultrafast", "tune": "zerolatency", "x264-params": params}
+    noise = random.Random(1).randbytes(2 * width * height)
+    data = b""
+    for number in range(gop):
+        frame = av.VideoFrame(width, height, "yuv420p")
+        start = number * 641 % (width * height)
+        frame.planes[0].update(noise[start : start + frame.planes[0].buffer_size])
+        for plane in frame.planes[1:]:
+            plane.update(bytes([128]) * plane.buffer_size)
+        frame.pts = number
+        data += b"".join(map(bytes, encoder.encode(frame)))
+    data += b"".join(map(bytes, encoder.encode(None)))
+    return _clip("640x360", data)
 
 
 def is_key(picture: bytes) -> bool:
@@ -60,6 +98,11 @@ def payloads(nal: bytes) -> list[bytes]:
         bytes((indicator, kind | (0x80 if i == 0 else 0) | (0x40 if i == last else 0))) + part
         for i, part in enumerate(cut)
     ]
+
+
+def user_data(size: int) -> bytes:
+    """A NAL unit of so many bytes that decoders pass over: SEI, user data unregistered (H.264 D.1.7)."""
+    return b"\x06\x05" + b"\xff" * (size // 255) + bytes((size % 255,)) + b"\x55" * size + b"\x80"
 
 
 @dataclass(slots=True)

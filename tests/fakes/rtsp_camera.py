@@ -39,7 +39,8 @@ class Script:
     first: int = 0
     """Number of a session's first picture; 0 is a key picture."""
     weight: int = 0
-    """Bytes of other things (SEI) in front of every picture: for a heavier stream."""
+    """Bytes of user data (SEI) in front of every picture, six times as much in front of a key picture: for a heavier
+    stream."""
     audio: bool = True
     audio_only: bool = False
     rtcp: bool = True
@@ -55,6 +56,8 @@ class Script:
     """None: the right one; empty: none at all."""
     redirect: str = ""
     """DESCRIBE is answered with 302 to here."""
+    paths: tuple[str, ...] | None = None
+    """Where streams are, queries included; DESCRIBE of another gets 404. None: at every path."""
     get_parameter: bool = True
     keepalive: str = "answer"
     """`answer`, `refuse` (with 501), `ignore`."""
@@ -346,6 +349,10 @@ class _Client:
         script = self.camera.script
         if script.redirect:
             self._answer(request, 302, [("Location", script.redirect)])
+            return
+        path = "/" + request.url.partition("://")[2].partition("/")[2]
+        if script.paths is not None and path not in script.paths:
+            self._answer(request, 404)
             return
         if script.refuse_backchannel and "Require" in request.headers:
             self._answer(request, 551)

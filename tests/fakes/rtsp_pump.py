@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from go2py.protocols.rtsp import interleaved_header
 from go2py.protocols.rtsp_headers import Transport
 
-from .clip import RtpState, is_key, payloads
+from .clip import RtpState, is_key, payloads, user_data
 
 if TYPE_CHECKING:
     from .rtsp_camera import Camera
@@ -134,7 +134,7 @@ class Pump:
         if is_key(picture) and camera.script.parameter_sets != "sdp":
             units = [camera.clip.sps, camera.clip.pps, picture]
         if camera.script.weight:
-            units.insert(-1, b"\x06\x05" + b"\x55" * camera.script.weight)
+            units.insert(-1, user_data(camera.script.weight * (6 if is_key(picture) else 1)))
         parts = [part for unit in units for part in payloads(unit)]
         for part in parts[:-1]:
             track.put(track.rtp.packet(part, seconds, marker=False))

@@ -11,13 +11,15 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
-from aiohttp import ClientError, ClientSession
+from aiohttp import ClientError, ClientSession, encode_basic_auth
 
 from go2py.app import App
 from go2py.config.load import ConfigFiles
 from go2py.streams.registry import Registry
 from go2py.streams.session import Session
 
+USER, PASSWORD = "admin", "correct horse"
+LOGIN = encode_basic_auth(USER, PASSWORD)
 QUICK = {
     "linger": 0.3,
     "wait": 3,
@@ -43,7 +45,7 @@ class Gateway:
     def __init__(self, folder: Path, streams: Streams, settings: Mapping[str, Any] | None = None) -> None:
         self.file = folder / "go2py.yaml"
         self.config: dict[str, Any] = {
-            "api": {"listen": "127.0.0.1:0", "username": "admin", "password": "correct horse"},
+            "api": {"listen": "127.0.0.1:0", "username": USER, "password": PASSWORD},
             "rtsp": {"listen": "127.0.0.1:0"},
             "webrtc": {"listen": "127.0.0.1:0", "filters": {"loopback": True}},
             "streams": dict(streams),
@@ -110,26 +112,41 @@ class Running(Gateway):
 
 
 class Process(Gateway):
-    """In a process of its own, that is terminated behind the block. `log` is what it wrote."""
+    """In a process of its own, that is terminated behind the block. `log` is what it wrote.
+
+    `prefix` is a command that runs the gateway's; `host` is where it is reached.
+    """
+
+    prefix: tuple[str, ...] = ()
+    host = "127.0.0.1"
+
+    about = "/api"
+    """What answers when it runs; it is elsewhere with a `base_path`."""
 
     def __init__(self, folder: Path, streams: Streams, settings: Mapping[str, Any] | None = None) -> None:
         super().__init__(folder, streams, settings)
         self.rtsp_port, self.webrtc_port, self.port = free_ports(3)
         for section, port in (("api", self.port), ("rtsp", self.rtsp_port), ("webrtc", self.webrtc_port)):
-            self.config[section]["listen"] = f"127.0.0.1:{port}"
+            self.config[section]["listen"] = f"{self.host}:{port}"
+        self.url = f"http://{self.host}:{self.port}"
         self.log = b""
 
     async def __aenter__(self) -> Self:
         self.write()
         self.process = await asyncio.create_subprocess_exec(
-            Path(sys.executable).with_name("go2py"), "-c", self.file, stdout=PIPE, stderr=STDOUT
+            *self.prefix, Path(sys.executable).with_name("go2py"), "-c", self.file, stdout=PIPE, stderr=STDOUT
         )
         self._reading = asyncio.get_running_loop().create_task(self._read())
-        self.http = ClientSession(f"http://127.0.0.1:{self.port}")
-        async with asyncio.timeout(30):
-            while not await self._answers():
-                assert self.process.returncode is None, self.log
-                await asyncio.sleep(0.05)
+        self.http = ClientSession(self.url, headers={"Authorization": LOGIN})
+        try:
+            async with asyncio.timeout(30):
+                while not await self._answers():
+                    assert self.process.returncode is None, self.log
+                    await asyncio.sleep(0.05)
+        except BaseException as error:
+            error.add_note(self.log.decode())
+            await self.__aexit__()
+            raise
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -144,9 +161,15 @@ class Process(Gateway):
             await self._reading
             return await self.process.wait()
 
+    def deafen(self) -> None:
+        """Close the pipe that it writes to."""
+        assert self.process.stdout is not None
+        transport: Any = self.process.stdout._transport  # type: ignore[attr-defined]
+        transport.close()
+
     async def _answers(self) -> bool:
         try:
-            async with self.http.get("/api") as answer:
+            async with self.http.get(self.about) as answer:
                 return answer.status == 200
         except ClientError:
             return False
@@ -160,7 +183,7 @@ class Process(Gateway):
 def free_ports(count: int) -> list[int]:
     """Ports of 127.0.0.1 that nobody has, over TCP and UDP."""
     with contextlib.ExitStack() as bound:
-        found = []
+        found: list[int] = []
         while len(found) < count:
             tcp = bound.enter_context(socket.create_server(("127.0.0.1", 0)))
             udp = bound.enter_context(socket.socket(type=socket.SOCK_DGRAM))

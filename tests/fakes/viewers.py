@@ -6,10 +6,10 @@ import json
 import struct
 import time
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, Self, override
+from typing import Any, Protocol, Self, override
 
 import aioice.ice
 from aiohttp import ClientSession, ClientWebSocketResponse, WSMsgType
@@ -17,13 +17,24 @@ from aiortc import RTCPeerConnection, RTCSessionDescription
 
 from go2py.protocols.rtsp import Headers, Interleaved, Message, Parser, Request, Response
 from tests.fakes.clip import LARGE, SMALL, clip
-from tests.fakes.running import Gateway, until
+from tests.fakes.running import until
 from tests.unit.test_fmp4 import boxes, find
 
 CODECS = "avc1.640029,avc1.64002A,hvc1.1.6.L153.B0,mp4a.40.2,flac,opus"
 CLIPS = {name: clip(name) for name in (SMALL, LARGE)}
 WHOLE = {picture: name for name, one in CLIPS.items() for picture in one.pictures}
 """Every picture that the fake camera can send, and its size."""
+PLACES = {picture: place for one in CLIPS.values() for place, picture in enumerate(one.pictures)}
+"""And where it stands in its clip."""
+
+
+class Gateway(Protocol):
+    """What viewers need to know of a gateway. Requests of `http` bring what they need to be let in."""
+
+    @property
+    def http(self) -> ClientSession: ...
+    @property
+    def rtsp_port(self) -> int: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +53,11 @@ class Picture:
     @property
     def key(self) -> bool:
         return any(nal[0] & 31 == 5 for nal in self.nals)
+
+    @property
+    def place(self) -> int:
+        """In its clip; 0 is a key picture."""
+        return PLACES[self.nals[-1]]
 
 
 class Viewer(ABC):
@@ -89,6 +105,11 @@ class Viewer(ABC):
     def rising(self) -> bool:
         """Whether time only went forward."""
         return all(after.time > before.time for before, after in pairwise(self.pictures))
+
+    @property
+    def unbroken(self) -> bool:
+        """Whether every picture that needs the one before has it."""
+        return all(b.key or b.place == a.place % 24 + 1 for a, b in pairwise(self.pictures))
 
     def longest_gap(self, start: float) -> float:
         """Seconds between two pictures, of those that came after `start`."""
@@ -342,14 +363,18 @@ def _loopback() -> Iterator[None]:
 
 
 OUTPUTS: tuple[type[Viewer], ...] = (MseViewer, RtspViewer, WebRtcViewer)
+OVER_TCP = OUTPUTS[:2]
+"""Of a heavy stream a busy test may lose datagrams itself."""
 
 
 @contextlib.asynccontextmanager
-async def watch(gateway: Gateway, stream: str = "door") -> AsyncIterator[tuple[Viewer, ...]]:
+async def watch(
+    gateway: Gateway, stream: str = "door", *, outputs: Sequence[type[Viewer]] = OUTPUTS
+) -> AsyncIterator[tuple[Viewer, ...]]:
     """One viewer over each output, all of which see something already."""
     viewers: list[Viewer] = []
     try:
-        for output in OUTPUTS:
+        for output in outputs:
             viewers.append(await output.open(gateway, stream))  # noqa: PERF401  what was opened is closed
         await asyncio.gather(*(viewer.sees() for viewer in viewers))
         yield tuple(viewers)

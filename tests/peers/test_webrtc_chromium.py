@@ -49,6 +49,23 @@ async function start(tcp) {
   const answer = await (await fetch("/whep", {method: "POST", body: offer})).text();
   await pc.setRemoteDescription({type: "answer", sdp: answer});
 }
+async function restart() {
+  const pc = window.pc, before = pc.remoteDescription.sdp, names = ["ice-ufrag", "ice-pwd"];
+  const pick = (sdp, name) => sdp.match(new RegExp(`a=${name}:(.*)`))[1];
+  const gathered = new Promise(done => { pc.onicecandidate = e => e.candidate || done(); });
+  await pc.setLocalDescription(await pc.createOffer({iceRestart: true}));
+  await gathered;
+  const offer = pc.localDescription.sdp;
+  const lines = [...names.map(name => `a=${name}:${pick(offer, name)}`), ...offer.match(/a=candidate:.*/g)];
+  const answer = await (await fetch("/whep", {method: "PATCH", body: lines.join("\\r\\n")})).text();
+  const renew = (sdp, name) => sdp.replaceAll(new RegExp(`a=${name}:.*`, "g"), `a=${name}:${pick(answer, name)}`);
+  const fresh = before.replaceAll(/a=candidate:.*\\r\\n/g, "");  // those name the old user fragment
+  await pc.setRemoteDescription({type: "answer", sdp: names.reduce(renew, fresh)});
+  const usernameFragment = pick(answer, "ice-ufrag");
+  for (const candidate of answer.match(/candidate:.*/g))
+    await pc.addIceCandidate({candidate: `${candidate} ufrag ${usernameFragment}`, sdpMid: "0", usernameFragment});
+  return pick(offer, "ice-ufrag");
+}
 async function stats() {
   const found = {};
   for (const s of (await window.pc.getStats()).values()) {
@@ -83,8 +100,11 @@ async def browser(
         )
         return web.Response(text=answer, content_type="application/sdp", status=201)
 
+    async def patch(request: web.Request) -> web.Response:
+        return web.Response(text=only(service).patch(await request.text()))
+
     app = web.Application()
-    app.add_routes([web.get("/", page), web.post("/whep", whep)])
+    app.add_routes([web.get("/", page), web.post("/whep", whep), web.patch("/whep", patch)])
     runner = web.AppRunner(app)
     await runner.setup()
     site = web.TCPSite(runner, host, 0)
@@ -142,6 +162,19 @@ async def test_chromium_shows_pictures_that_change(chromium: Path, network: str)
         info = only(service).attachment.info
         assert info.protocol == f"http+{network}"
         assert info.details["srtp"] == "SRTP_AEAD_AES_128_GCM"
+
+
+async def test_an_ice_restart_keeps_the_picture(chromium: Path) -> None:
+    async with gateway() as (registry, service), browser(chromium, registry, service) as page:
+        await page.evaluate("start()")
+        before = await decoded(page, 10)
+        address = only(service).transport.remote_address
+        ufrag = await page.evaluate("restart()")
+        await until(page, lambda _: only(service).transport.remote_address != address)
+        found = await until(page, lambda found: found["transport"].get("iceLocalUsernameFragment") == ufrag)
+        await decoded(page, found["video"]["framesDecoded"] + 50)
+        assert found["transport"]["dtlsState"] == before["transport"]["dtlsState"] == "connected"
+        assert found["video"]["ssrc"] == before["video"]["ssrc"]
 
 
 async def test_joining_in_the_middle_catches_up(chromium: Path) -> None:

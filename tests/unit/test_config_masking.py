@@ -6,7 +6,7 @@ from go2py.config.document import compose
 from go2py.config.masking import masked_text, restore
 from go2py.errors import ConfigError
 
-CANARIES = [f"canary{number}" for number in range(20)]
+CANARIES = [f"canary{number}" for number in range(21)]
 STORED = """\
 # old: rtsp://u:canary0@h and password: canary1
 env:
@@ -29,7 +29,9 @@ streams:
     - ffmpeg:rtsp://q:canary11@h#audio=opus
     - "rtsp://q:cana\\"ry@h/canary#key=canary12"
     - tapo://canary13@192.0.2.9
+    - rtsp://u:${PASSWORD:canary19}@192.0.2.10
   rtsp://u:canary14@h/: x
+rtsp: {password: "${RTSP_PASSWORD:canary20}"}
 homekit: {a: {pin: canary15, pairings: [canary16, canary17]}}
 xiaomi: {123: canary18}
 """

@@ -4,6 +4,8 @@ import base64
 
 import pytest
 
+from go2py.config.trust import Throttle
+from go2py.outputs.rtsp import Door
 from go2py.protocols.http_auth import ServerAuth
 from go2py.protocols.rtsp import Interleaved, Parser, Response
 from go2py.protocols.rtsp_server import (
@@ -242,3 +244,24 @@ def test_wrong_credentials_end_slowly() -> None:
     assert statuses(events) == [401]
     assert close == Close("wrong user or password", slow=True)
     assert session.receive(request("DESCRIBE", URL, basic("admin", "secret")), 0) == []
+
+
+def test_guessing_is_slowed_down_for_the_address_alone() -> None:
+    auth, throttle = ServerAuth("admin", "secret"), Throttle()
+
+    def status(peer: str, password: str, now: float) -> list[int]:
+        session = ServerSession("test", guard=Door(auth, throttle, peer))
+        return statuses(session.receive(request("OPTIONS", URL, basic("admin", password)), now)[:1])
+
+    inside = ServerSession("test", guard=Door(auth, throttle, "192.0.2.1"))
+    right = basic("admin", "secret")
+    assert statuses(inside.receive(request("OPTIONS", URL, right), 0)) == [200]
+    for now in range(Throttle.FREE):
+        assert status("192.0.2.1", "guess", now) == [401]
+    assert status("192.0.2.1", "guess", 10) == [401]
+    assert status("192.0.2.1", "secret", 10) == [401], "not looked at so soon"
+    assert status("192.0.2.2", "secret", 10) == [200]
+    assert statuses(inside.receive(request("GET_PARAMETER", URL, right), 10)) == [200]
+    assert status("192.0.2.1", "secret", 60) == [200]
+    assert status("192.0.2.1", "guess", 60) == [401]
+    assert status("192.0.2.1", "secret", 60) == [200], "who knows the password starts anew"

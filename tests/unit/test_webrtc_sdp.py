@@ -199,10 +199,10 @@ def test_offer_that_wants_nothing() -> None:
 
 
 def test_fragment() -> None:
-    body = "a=ice-ufrag:BT4l\r\na=ice-pwd:x\r\nm=audio 9 RTP/AVP 0\r\na=mid:0\r\n"
+    body = f"a=ice-ufrag:BT4l\r\na=ice-pwd:{'x' * 22}\r\nm=audio 9 RTP/AVP 0\r\na=mid:0\r\n"
     body += "a=candidate:1 1 udp 1 192.0.2.9 9 typ host\r\na=end-of-candidates\r\n"
     parsed = parse_fragment(body)
-    assert parsed.ice_ufrag == "BT4l"
+    assert (parsed.ice_ufrag, parsed.ice_pwd) == ("BT4l", "x" * 22)
     assert parsed.candidates == ("candidate:1 1 udp 1 192.0.2.9 9 typ host",)
     assert parsed.complete
     with pytest.raises(ProtocolError):

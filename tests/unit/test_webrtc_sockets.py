@@ -282,7 +282,7 @@ async def test_restarts_keep_the_last_two_user_fragments() -> None:
     peer = port.new_peer()
     used = [peer.ufrag]
     for _ in range(5):
-        peer.restart()
+        peer.restart("abcd", "x" * 22)
         used.append(peer.ufrag)
     assert set(port._by_ufrag) == {ufrag.encode() for ufrag in used[-2:]}
     await port.close()

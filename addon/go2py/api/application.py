@@ -3,6 +3,7 @@
 import asyncio
 import sys
 import threading
+import time
 import traceback
 from collections.abc import Sequence
 
@@ -44,7 +45,9 @@ class ApplicationEndpoints:
             "version": COMPATIBLE,
             "go2py": __version__,
             "revision": self._context.revision,
+            "id": self._context.identity,
             "host": request.headers.get("Host", ""),
+            "time": round(time.time(), 4),  # a player ties its clock to ours by this, for the delay it shows
         }
         if self._context.store.path is not None:
             info["config_path"] = str(self._context.store.path)

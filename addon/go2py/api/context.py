@@ -1,11 +1,12 @@
 """What the API is given: the running gateway, as far as it may touch it."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 from ..config.trust import Gate
 from ..config.values import Config
+from ..discovery.mdns import Mdns
 from ..observe.events import Bus
 from ..streams.registry import Registry
 from ..streams.stream import Stream
@@ -37,7 +38,7 @@ class AppContext:
     """Filled by `app`. `config` and `gate` are replaced on reload: look at them when needed, keep no copy.
 
     The services are made when first asked for. `reload` reads the configuration again and raises `ConfigError`;
-    `restart` and `exit` end the process a moment later.
+    `restart` and `exit` end the process a moment later. `identity` tells this gateway from others.
     """
 
     config: Config
@@ -50,4 +51,6 @@ class AppContext:
     reload: Callable[[], Awaitable[object]]
     restart: Callable[[], None]
     exit: Callable[[int], None]
+    identity: str = ""
     revision: str = ""
+    mdns: Mdns = field(default_factory=Mdns)

@@ -50,6 +50,10 @@ class Listeners:
             server = await loop.create_unix_server(factory, sock=sock, backlog=_BACKLOG, start_serving=False)
             self._servers.append((server, config.unix_listen))
             addresses.append(f"unix:{config.unix_listen}")
+        if config.ingress_listen and (sock := _bound(config.ingress_listen, "api.ingress_listen")):
+            server = await loop.create_server(factory, sock=sock, backlog=_BACKLOG, start_serving=False)
+            self._servers.append((server, _shown(config.ingress_listen, sock)))
+            addresses.append(_url("http", sock))
         self.addresses = tuple(addresses)
 
     async def start(self) -> None:

@@ -1,20 +1,23 @@
 """The HTTP server: endpoints, the door in front of them, errors as sentences."""
 
 import asyncio
+import logging
 from collections.abc import Sequence
 from dataclasses import replace
 
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.typedefs import Handler
 
 from ..config.values import ApiConfig, Config
 from ..errors import ConfigError, Go2pyError, ProtocolError, StreamNotFound
-from ..observe.log import TRACE, get_logger
+from ..observe.log import TRACE, fields, get_logger
 from ..observe.secret import mask
 from .application import ApplicationEndpoints
 from .auth import admit, set_cookie
 from .caller import caller_of
 from .context import AppContext
+from .discovery import DiscoveryEndpoints
 from .events import EventsEndpoint
 from .frame import FrameEndpoint
 from .listeners import Listeners
@@ -26,6 +29,7 @@ from .webrtc import RtspToWebRtcEndpoints, WebRtcEndpoint
 from .websocket import WebSocketEndpoint
 
 _log = get_logger("api")
+_http_log = _log.getChild("http")
 
 FIRST_REQUEST_SECONDS = 10.0
 """For the headers of a connection's first request …"""
@@ -34,6 +38,18 @@ KEEPALIVE_SECONDS = 75.0
 MAX_LINE = 64 << 10
 """Sources travel in the query, several of them with up to 8 KiB each."""
 _SHUTDOWN_SECONDS = 0.5
+
+
+def _is_ours(record: logging.LogRecord) -> bool:
+    """Requests that cannot be parsed are strangers' noise: a line at debug level, no stack."""
+    error = record.exc_info[1] if record.exc_info else None
+    if isinstance(error, HttpProcessingError):
+        _log.debug("%s", record.getMessage(), extra=fields(error=type(error).__name__))
+        return False
+    return True
+
+
+_http_log.addFilter(_is_ours)
 
 _CORS = {
     "Access-Control-Allow-Origin": "*",
@@ -71,6 +87,7 @@ class ApiServer:
             RtspToWebRtcEndpoints(context),
             FrameEndpoint(context),
             EventsEndpoint(context),
+            DiscoveryEndpoints(context),
             Pages(context),
         )
         application = web.Application(middlewares=[self._answer], client_max_size=CONFIG_BYTES)
@@ -79,6 +96,7 @@ class ApiServer:
         self._runner = web.AppRunner(
             application,
             access_log=None,
+            logger=_http_log,
             handle_signals=False,
             keepalive_timeout=KEEPALIVE_SECONDS,
             max_line_size=MAX_LINE,

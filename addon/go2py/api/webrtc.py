@@ -58,7 +58,7 @@ class WebRtcEndpoint:
             case "application/sdp":
                 answer, session = await self._answer(request, stream, body, "webrtc/whep")
                 # relative, so that it holds behind every prefix
-                headers = {"Location": f"webrtc?id={session.id}", "ETag": f'"{session.id}"', "Accept-Patch": FRAGMENT}
+                headers = {"Location": f"webrtc?id={session.id}", "ETag": _tag(session), "Accept-Patch": FRAGMENT}
                 return web.Response(status=201, body=answer.encode(), content_type=SDP, headers=headers)
             case "application/x-www-form-urlencoded":
                 answer, _ = await self._answer(request, stream, from_form(body), "webrtc/post")
@@ -81,7 +81,7 @@ class WebRtcEndpoint:
         return (await self._context.webrtc()).sessions.get(request.query["id"])
 
     async def trickle(self, request: web.Request) -> web.Response:
-        """Candidates that the client found after its offer."""
+        """Candidates that the client found after its offer, or an ICE restart (RFC 9725 section 4.3)."""
         if not request.query.get("id"):
             return error(405, "only a session, named by id, takes candidates", {"Allow": "POST, DELETE, OPTIONS"})
         if request.content_type != FRAGMENT:
@@ -89,8 +89,12 @@ class WebRtcEndpoint:
         session = await self._session(request)
         if session is None:
             return error(404, "session not found")
-        session.patch(await read_text(request, SDP_BYTES))
-        return web.Response(status=204)
+        if request.headers.get("If-Match", "*") not in {"*", _tag(session)}:
+            return error(412, "this belongs to an ICE session that is over")
+        answer = session.patch(await read_text(request, SDP_BYTES))
+        if not answer:
+            return web.Response(status=204)
+        return web.Response(body=answer.encode(), content_type=FRAGMENT, headers={"ETag": _tag(session)})
 
     async def end(self, request: web.Request) -> web.Response:
         if not request.query.get("id"):
@@ -145,6 +149,11 @@ class RtspToWebRtcEndpoints:
                 return name, url
             case _:
                 raise ProtocolError("name and channels.0.url are needed")
+
+
+def _tag(session: Session) -> str:
+    """Names the ICE session, which a restart replaces."""
+    return f'"{session.transport.ufrag}"'
 
 
 def from_form(body: str) -> str:

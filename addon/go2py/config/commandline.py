@@ -18,10 +18,12 @@ _MACHINES = {"x86_64": "amd64", "aarch64": "arm64", "armv7l": "arm", "i686": "38
 
 @dataclass(frozen=True, slots=True)
 class Arguments:
-    """`config` are the values of `-c` in their order; `check` asks for a look at the configuration only."""
+    """`config` are the values of `-c` in their order; `check` asks for a look at the configuration only; `app` is the
+    private folder of Home Assistant's app, if it is one."""
 
     config: tuple[str, ...] = ()
     check: bool = False
+    app: str = ""
 
 
 def system() -> str:
@@ -49,10 +51,14 @@ def parse(argv: Sequence[str]) -> Arguments:
         help="print the version and exit",
     )  # fmt: skip
     parser.add_argument("--check", "-check", action="store_true", help="validate the configuration, print the plan")
+    parser.add_argument(
+        "--app", default="", metavar="DIR",
+        help="where Home Assistant's Supervisor, if it started us, puts the options of its app",
+    )  # fmt: skip
     found = parser.parse_args(list(argv))
-    return Arguments(tuple(found.config), found.check)
+    return Arguments(tuple(found.config), found.check, found.app)
 
 
-def print_plan(config: Config) -> None:
-    """The answer of `--check`."""
-    sys.stdout.write(plan(config))
+def print_plan(config: Config, refused: Sequence[str] = ()) -> None:
+    """The answer of `--check`; `refused` are sentences on sources."""
+    sys.stdout.write(plan(config, refused))

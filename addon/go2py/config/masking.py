@@ -13,7 +13,7 @@ from ..errors import ConfigError
 from ..observe.secret import MASK, PARAMETER, SENSITIVE, USERINFO, mask
 from .document import Mapping, Node, Scalar, Sequence, compose
 from .emit import scalar
-from .substitute import PATTERN, placeheld
+from .substitute import placeheld
 
 type Path = tuple[str | int, ...]
 type Replacement = Callable[[str, str], str]
@@ -26,6 +26,8 @@ _VAULTS = frozenset({"env", "wyze", "xiaomi"})
 """Sections in which every value is a secret."""
 _NAMES = frozenset({"streams", "preload", "publish", "log"})
 """Sections whose keys are names of the user's."""
+_REFERENCE = re.compile(r"\$\{[^{}:]+:?\}")
+"""`${NAME}`: says nothing, unlike a default behind it."""
 _KEY = "\0"
 """Last step of the path of a key itself."""
 _COMMENT = re.compile(r"#.*")
@@ -77,7 +79,7 @@ class _Text:
         source = self.text[node.start : node.end]
         if node.style in {"|", ">"}:
             source = source.rstrip()
-        whole = _is_sensitive(path) and not node.is_null and PATTERN.sub("", source) != ""
+        whole = _is_sensitive(path) and not node.is_null and _REFERENCE.sub("", source) != ""
         hidden = (f"'{MASK}'" if node.text else source) if whole else _replace(source, lambda _label, _secret: MASK)
         if node.style == '"' and "\\" in source and not whole and _secrets(node.text):
             # What is escaped in the file may end a secret where it goes on.
@@ -117,13 +119,13 @@ def _secrets(text: str) -> list[tuple[int, int, str]]:
     """Start, end and label of what is secret in URLs of a text; what `${…}` stands for is not written there."""
     found = []
     for match in USERINFO.finditer(text):
-        rest = PATTERN.sub("", match["userinfo"])
+        rest = _REFERENCE.sub("", match["userinfo"])
         if rest and not rest.endswith(":"):
             found.append((*match.span("userinfo"), "@"))
     found += [
         (*match.span("value"), match["key"].lower())
         for match in PARAMETER.finditer(text)
-        if PATTERN.sub("", match["value"])
+        if _REFERENCE.sub("", match["value"])
     ]
     found.sort()
     return [span for index, span in enumerate(found) if not index or span[0] >= found[index - 1][1]]

@@ -1,12 +1,13 @@
 """What the gateway would do with a configuration: the answer of `go2py --check`."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from .values import Config
 
 
-def plan(config: Config) -> str:
-    """Streams with masked sources, listeners and who may enter, then what is not followed; ends with a line end."""
+def plan(config: Config, refused: Sequence[str] = ()) -> str:
+    """Streams with masked sources, listeners and who may enter, then what is not followed, and of sources what was
+    `refused`; ends with a line end."""
     lines = [f"config   {config.path or 'inline only: nothing will be saved'}"]
     lines += (f"listen   {line}" for line in _listeners(config))
     lines += (f"trust    {line}" for line in _trust(config))
@@ -17,7 +18,7 @@ def plan(config: Config) -> str:
         lines.append(f"stream   {stream.name}{f' ({", ".join(options)})' if options else ''}")
         lines += (f"         {source}" for source in stream.masked or ("no source: filled by who pushes",))
     lines += (f"preload  {name}: {query}" for name, query in config.preload.items())
-    lines += (f"warning  {problem}" for problem in config.problems)
+    lines += (f"warning  {problem}" for problem in (*config.problems, *refused))
     return "\n".join(lines) + "\n"
 
 

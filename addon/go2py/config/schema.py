@@ -19,6 +19,7 @@ from .values import (
     AppConfig,
     CandidateFilters,
     Config,
+    DiscoveryConfig,
     Endpoint,
     IceServer,
     Network,
@@ -58,6 +59,7 @@ def read(root: Node | None, report: Report) -> Config:
         api=_api(top),
         rtsp=_rtsp(top),
         webrtc=_webrtc(top),
+        discovery=_discovery(top),
         log=_log(top),
         app=_app(top),
         preload=_preload(top),
@@ -82,6 +84,7 @@ def _api(top: Section) -> ApiConfig:
         listen=_listen(section, "listen", default.listen),
         unix_listen=section.text("unix_listen"),
         tls_listen=_listen(section, "tls_listen", ""),
+        ingress_listen=_listen(section, "ingress_listen", ""),
         tls_cert=section.text("tls_cert"),
         tls_key=section.secret("tls_key"),
         username=section.text("username"),
@@ -224,6 +227,13 @@ def _filters(webrtc: Section) -> CandidateFilters:
     return filters
 
 
+def _discovery(top: Section) -> DiscoveryConfig:
+    section = Section(top.report, "discovery", top.node("discovery"))
+    discovery = DiscoveryConfig(section.boolean("announce", DiscoveryConfig().announce))
+    section.done()
+    return discovery
+
+
 def _app(top: Section) -> AppConfig:
     section = Section(top.report, "app", top.node("app"), strict=frozenset({"modules"}))
     modules = section.texts("modules")
@@ -310,7 +320,9 @@ def _settings(top: Section) -> StreamSettings:
     values: dict[str, float] = {}
     for setting in fields(StreamSettings):
         default = getattr(StreamSettings(), setting.name)
-        if isinstance(default, int):
+        if isinstance(default, bool):
+            values[setting.name] = section.boolean(setting.name, default)
+        elif isinstance(default, int):
             values[setting.name] = section.size(setting.name, default)
         elif setting.name in {"watchdog_intervals", "jitter"}:
             values[setting.name] = section.number(setting.name, default, as_number, "a number")

@@ -27,6 +27,8 @@ class StreamSettings:
     """The same bound in bytes, for one reader."""
     budget_bytes: int = 256 << 20
     """What all readers together may have queued; past it the slowest is dropped first."""
+    transcode: bool = True
+    """Sound in a codec that a reader cannot take is made into one that it can."""
     retry_first: float = 1.0
     """Back-off of a failed source: the first pause, doubled each time …"""
     retry_max: float = 15.0

@@ -68,11 +68,12 @@ class StreamConfig:
 @dataclass(frozen=True, slots=True)
 class ApiConfig:
     """`api:`. Listeners are addresses as written, empty is off; `allow_paths` None allows every path; `hosts` are
-    names by which the gateway may be addressed, besides its own."""
+    names by which the gateway may be addressed, besides its own; `ingress_listen` is a second `listen`."""
 
     listen: str = ":1984"
     unix_listen: str = ""
     tls_listen: str = ""
+    ingress_listen: str = ""
     tls_cert: str = ""
     tls_key: Secret = NO_SECRET
     username: str = ""
@@ -133,6 +134,13 @@ class WebRtcConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class DiscoveryConfig:
+    """`discovery:`. `announce` has the network told that the gateway is here, if it listens to more than loopback."""
+
+    announce: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class AppConfig:
     """`app:` and the lists that bound which programs run; None is no bound."""
 
@@ -153,6 +161,7 @@ class Config:
     api: ApiConfig = field(default_factory=ApiConfig)
     rtsp: RtspConfig = field(default_factory=RtspConfig)
     webrtc: WebRtcConfig = field(default_factory=WebRtcConfig)
+    discovery: DiscoveryConfig = field(default_factory=DiscoveryConfig)
     log: LogConfig = field(default_factory=LogConfig)
     app: AppConfig = field(default_factory=AppConfig)
     preload: Mapping[str, str] = field(default_factory=dict)

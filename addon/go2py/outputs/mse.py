@@ -153,7 +153,8 @@ class MseSession:
             self._waiting.append(data)
         else:
             transport.write(data)
-        pressure.wrote(len(data), now)
+        if self._waiting or transport.get_write_buffer_size():
+            pressure.wrote(len(data), now)
         self._attachment.sent(batch.track, len(data), len(admitted))
 
     def codecs_changed(self) -> None:

@@ -12,6 +12,7 @@ GROUP: Final = "239.255.255.250"
 PORT: Final = 1900
 MAX_DATAGRAM = 8192
 
+_LOCATION = re.compile(r"http://[!-~]+", re.IGNORECASE)
 _STATUS = re.compile(r"HTTP/1\.[01] 200\b")
 
 
@@ -54,7 +55,7 @@ def answer(data: bytes, sender: str) -> Answer:
     location = fields.get("location", "")
     try:
         parts = urlsplit(location)
-        own = parts.scheme.lower() == "http" and parts.hostname == sender and (parts.port or 80) > 0
+        own = bool(_LOCATION.fullmatch(location)) and parts.hostname == sender and (parts.port or 80) > 0
     except ValueError:
         own = False
     if not own:

@@ -351,6 +351,7 @@ class Fragment:
     """A trickle fragment (RFC 8840, `application/trickle-ice-sdpfrag`): candidates and whether they were the last."""
 
     ice_ufrag: str
+    ice_pwd: str = field(repr=False)
     candidates: tuple[str, ...]
     complete: bool
 
@@ -360,11 +361,25 @@ def parse_fragment(text: str) -> Fragment:
     if len(text) > MAX_SIZE:
         raise ProtocolError("webrtc: fragment is too large")
     found = _Attributes([line.strip() for line in text.splitlines()[:MAX_LINES]])
-    ufrag = found.first("ice-ufrag")
-    if ufrag and not _ICE.match(ufrag):
+    ufrag, pwd = found.first("ice-ufrag"), found.first("ice-pwd")
+    if (ufrag and not _ICE.match(ufrag)) or (pwd and not _ICE.match(pwd)):
         raise ProtocolError("webrtc: fragment has broken ICE credentials")
     candidates = tuple(f"candidate:{one}" for one in found.all("candidate")[:MAX_CANDIDATES])
     complete = "end-of-candidates" in found.values
     if not (ufrag or candidates or complete):
         raise ProtocolError("webrtc: fragment holds no candidate")
-    return Fragment(ufrag, candidates, complete)
+    return Fragment(ufrag, pwd, candidates, complete)
+
+
+def build_fragment(offer: Offer, local: Local) -> str:
+    """Our side after an ICE restart: new credentials, and all candidates (RFC 9725 section 4.3.3)."""
+    section = offer.transport
+    lines = ["a=ice-options:trickle"]
+    if offer.bundle:
+        lines.append(f"a=group:BUNDLE {' '.join(offer.bundle)}")
+    lines.append(f"m={section.kind} 9 {section.protocol} {section.format_text}")
+    if section.mid:
+        lines.append(f"a=mid:{section.mid}")
+    lines += [f"a=ice-ufrag:{local.ice_ufrag}", f"a=ice-pwd:{local.ice_pwd}"]
+    lines += [f"a={candidate}" for candidate in local.candidates]
+    return "\r\n".join([*lines, "a=end-of-candidates"]) + "\r\n"

@@ -7,9 +7,12 @@ from ..media import codec as names
 from ..media.codec import Codec
 from ..media.h264 import profile_level_id, sps_of
 from ..observe.secret import mask
+from .derived import derived
 from .reader import Attachment
 from .session import Session
-from .stream import Slot, Stream
+from .slot import Slot
+from .stream import Stream
+from .track import Track
 
 _FFPROBE_NAMES = {
     names.H264: "h264",
@@ -25,6 +28,8 @@ _FFPROBE_NAMES = {
     names.FLAC: "flac",
     names.MP3: "mp3",
     names.G722: "adpcm_g722",
+    names.ADPCM: "adpcm_ima_wav",
+    **dict.fromkeys(names.G726, "adpcm_g726"),
 }
 
 _H264_PROFILES = {0x42: "Baseline", 0x4D: "Main", 0x58: "Extended", 0x64: "High"}
@@ -56,6 +61,9 @@ def _codec_info(codec: Codec) -> dict[str, Any]:
 
 def _producer(slot: Slot, stream: Stream) -> dict[str, Any]:
     session = slot.session
+    if session is not None and slot.mirror:
+        medias = [offer.label() for offer in slot.offers or () if offer.direction != "hidden"]
+        return {"url": slot.url.masked, "state": session.state, "medias": medias}
     if session is None:
         return {"url": slot.url.masked, "state": "refused", "reason": str(slot.error)}
     head: dict[str, Any] = {"url": slot.url.masked, "state": session.state}
@@ -65,7 +73,7 @@ def _producer(slot: Slot, stream: Stream) -> dict[str, Any]:
         head["restarts"] = session.restarts
     if session.info is None:
         return head
-    return _without_empty({"id": session.id, **_connection(session), **head, **_receivers(session, stream)}) | {
+    return _without_empty({"id": session.id, **_connection(session), **head, **_receivers(slot, session, stream)}) | {
         "url": slot.url.masked
     }
 
@@ -83,13 +91,17 @@ def _connection(session: Session) -> dict[str, Any]:
     }
 
 
-def _receivers(session: Session, stream: Stream) -> dict[str, Any]:
+def _receivers(slot: Slot, session: Session, stream: Stream) -> dict[str, Any]:
     receivers = []
-    for track in session.tracks.values():
+    tracks = [(one, parent) for track in session.tracks.values() for one, parent in _family(track)]
+    for track, parent in tracks:
         children = [
             attachment.senders[track].id for attachment in stream.attachments.values() if track in attachment.senders
         ]
+        children += [one.id for one in derived(track)]
         receiver: dict[str, Any] = {"id": track.id, "codec": _codec_info(track.codec), "childs": children}
+        if parent is not None:
+            receiver["parent"] = parent.id
         receiver |= {"bytes": track.bytes, "packets": track.units, "lost": track.lost}
         if track.interval and track.kind == "video":
             receiver["fps"] = round(1 / track.interval, 2)
@@ -97,10 +109,15 @@ def _receivers(session: Session, stream: Stream) -> dict[str, Any]:
             receiver["gop_cut"] = True
         receivers.append(_without_empty(receiver))
     return {
-        "medias": [offer.label() for offer in session.offers or () if offer.direction != "hidden"],
+        "medias": [offer.label() for offer in slot.offers or () if offer.direction != "hidden"],
         "receivers": receivers,
         "bytes_recv": session.intake.bytes,
     }
+
+
+def _family(track: Track) -> list[tuple[Track, Track | None]]:
+    """A track and those that are made of it, with what they are made of."""
+    return [(track, None), *((one, track) for one in derived(track))]
 
 
 def _consumer(attachment: Attachment) -> dict[str, Any]:
@@ -158,7 +175,8 @@ def _dot_producer(info: dict[str, Any], lines: dict[str, None]) -> None:
         codec = receiver["codec"]
         keys = ("codec_name", "sample_rate", "channels", "profile", "level")
         title = "\\n".join(f"{key}={codec[key]}" for key in keys if key in codec)
-        lines[f'{info["id"]} -> {receiver["id"]} [label="{_size(receiver.get("bytes", 0))}"];'] = None
+        parent = receiver.get("parent", info["id"])
+        lines[f'{parent} -> {receiver["id"]} [label="{_size(receiver.get("bytes", 0))}"];'] = None
         lines[f'{receiver["id"]} [group=node, label="{_quoted(codec["codec_name"])}", title="{_quoted(title)}"];'] = (
             None
         )

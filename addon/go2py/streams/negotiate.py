@@ -10,6 +10,7 @@ from typing import Literal
 
 from ..media import codec as names
 from ..media.codec import Codec, Kind
+from ..transcode.formats import choose
 from .source import Direction, Offer
 
 ANY = "ANY"
@@ -63,13 +64,17 @@ class Want:
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """A want served by one offer of one source (all are indexes)."""
+    """A want served by one offer of one source (all are indexes); `codec` is what the reader gets.
+
+    `reason` says why it is not what the camera sends.
+    """
 
     want: int
     source: int
     offer: int
     codec: Codec
-    action: Literal["pass"] = "pass"
+    action: Literal["pass", "transcode"] = "pass"
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +105,7 @@ class Plan:
                     "offer": match.offer,
                     "codec": match.codec.label(),
                     "action": match.action,
+                    **({"reason": match.reason} if match.reason else {}),
                 }
                 for match in self.matches
             ],
@@ -120,13 +126,19 @@ class _Draft:
     refusals: list[Refusal] = field(default_factory=list)
 
 
-def negotiate(sources: Sequence[Known], wants: Sequence[Want]) -> Plan:
-    """The plan for a reader; where it needs a source nobody asked yet, `Plan.dial` names it and the rest is a draft."""
+def negotiate(sources: Sequence[Known], wants: Sequence[Want], *, transcode: bool = True) -> Plan:
+    """The plan for a reader; where it needs a source nobody asked yet, `Plan.dial` names it and the rest is a draft.
+
+    With `transcode`, sound that no source has in a codec of the reader is made of the first that can be decoded.
+    """
     draft = _Draft()
     for number, want in enumerate(wants):
         dial = _serve(draft, number, want, sources)
         if dial is not None:
             return Plan(tuple(draft.matches), tuple(draft.refusals), dial)
+        served = any(match.want == number for match in draft.matches)
+        if transcode and not served and want.kind == "audio" and want.direction == "recvonly":
+            _transcode(draft, number, want, sources)
     return Plan(tuple(draft.matches), tuple(draft.refusals))
 
 
@@ -146,13 +158,39 @@ def _serve(draft: _Draft, number: int, want: Want, sources: Sequence[Known]) -> 
             if codec is None:
                 draft.refusals.append(Refusal(number, source, index, reason))
             elif not any(m.source == source and m.offer == index and m.want != number for m in draft.matches):
-                draft.matches.append(Match(number, source, index, codec))
+                draft.matches.append(_match(number, source, index, offer, codec))
                 found = True
             else:
                 draft.refusals.append(Refusal(number, source, index, "already serves another want of this reader"))
         if found and not want.wants_all:
             return None
     return None
+
+
+def _match(want: int, source: int, index: int, offer: Offer, codec: Codec) -> Match:
+    if offer.origin in (None, codec):
+        return Match(want, source, index, codec)
+    assert offer.origin is not None
+    reason = f"the source's #audio= makes {codec.label()} of {offer.origin.label()}"
+    return Match(want, source, index, codec, "transcode", reason)
+
+
+def _transcode(draft: _Draft, number: int, want: Want, sources: Sequence[Known]) -> None:
+    """Serve a want for sound, which nothing fits, by the first offer that can be decoded."""
+    wishes = [(wish.name, wish.clock_rate, wish.channels) for wish in want.codecs]
+    for source, known in enumerate(sources):
+        if known is None or isinstance(known, str):
+            continue
+        for index, offer in enumerate(known):
+            if (offer.kind, offer.direction) != ("audio", "recvonly") or offer.fixed or _fit(want, offer)[0]:
+                continue
+            origin = offer.origin or offer.codecs[0]
+            codec = choose(origin, wishes)
+            if codec is None or any((m.source, m.offer, m.codec) == (source, index, codec) for m in draft.matches):
+                continue
+            reason = f"the reader does not take {origin.label()}, of which {codec.label()} can be made"
+            draft.matches.append(Match(number, source, index, codec, "transcode", reason))
+            return
 
 
 def _fit(want: Want, offer: Offer) -> tuple[Codec | None, str]:

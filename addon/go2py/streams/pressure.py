@@ -74,9 +74,12 @@ class Pressure:
     def admit(self, unit: AccessUnit, queued: int, now: float) -> bool:
         """Whether to send `unit` (video or its audio) with `queued` bytes still waiting in the transport.
 
-        Where it says yes, tell `wrote` how many bytes went out.
+        Where it says yes, tell `wrote` how many bytes went out, unless the transport took all of them at once.
         """
-        self._settle(queued, now)
+        if queued or self.queued:
+            self._settle(queued, now)
+        elif not self.skipping:  # the usual case
+            return True
         full = queued > self._settings.reader_bytes or self.age(now) > self._settings.backlog
         if self.skipping:
             may_resume = (unit.key and unit.codec.is_video) or not self._has_video

@@ -2,13 +2,10 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from .negotiate import Plan, Want
 from .track import Track, next_id
-
-if TYPE_CHECKING:
-    from .session import Hold
 
 
 @dataclass(slots=True)
@@ -35,6 +32,12 @@ class Sender:
     drops: int = 0
 
 
+class Releasable(Protocol):
+    """What an attachment keeps running until it is closed."""
+
+    def release(self) -> None: ...
+
+
 class Attachment:
     """A reader's hold on its tracks. Whoever attached closes it; set `on_end` to be told that the stream ended first.
 
@@ -48,7 +51,7 @@ class Attachment:
         plan: Plan,
         by_want: Sequence[Track | None],
         tracks: Sequence[Track],
-        holds: Sequence[Hold],
+        holds: Sequence[Releasable],
         on_close: Callable[[Attachment], None],
     ) -> None:
         self.id = next_id()

@@ -7,15 +7,16 @@ from dataclasses import replace
 
 from ..config.settings import StreamSettings
 from ..config.values import StreamConfig
-from ..errors import ConfigError, Go2pyError, SourceError, StreamNotFound
+from ..errors import ConfigError, Go2pyError, SourceError, StreamNotFound, Unsupported
 from ..observe.events import Bus
 from ..observe.log import get_logger
 from .negotiate import wants_from_query
 from .pressure import Budget
 from .reader import Attachment, ReaderInfo
 from .session import KINDS, Session
+from .slot import Slot, mirror, refers_to
 from .source import Dialer, SourceUrl
-from .stream import Slot, Stream
+from .stream import Stream
 
 _log = get_logger("streams")
 
@@ -78,6 +79,13 @@ class Registry:
             if self._configs.get(name) != config:
                 self._replace(config)
 
+    def refused(self) -> Iterator[str]:
+        """Of each source that can never be dialled its stream and why."""
+        for name, stream in self:
+            for slot in stream.slots:
+                if isinstance(slot.error, Unsupported):
+                    yield f"{name}: {slot.error}"
+
     def _replace(self, config: StreamConfig, *, end: bool = True) -> Stream:
         """A new stream under this name; readers of the old one are told to come back, if `end`."""
         old = self._streams.pop(config.name, None)
@@ -91,12 +99,24 @@ class Registry:
         return stream
 
     def _make(self, config: StreamConfig) -> Stream:
-        slots = [self._slot(SourceUrl(text), config) for text in config.sources]
-        return Stream(config.name, slots, self.bus, rotate=config.rotate, wait=self.settings.wait)
+        slots: list[Slot] = []
+        for text in config.sources:
+            slot = self._slot(SourceUrl(text), config.name, slots)
+            try:
+                slot.check()
+            except Unsupported as error:
+                slot = Slot(slot.url, None, error)
+            slots.append(slot)
+        settings = self.settings
+        return Stream(
+            config.name, slots, self.bus, rotate=config.rotate, wait=settings.wait, transcode=settings.transcode
+        )
 
-    def _slot(self, url: SourceUrl, config: StreamConfig) -> Slot:
+    def _slot(self, url: SourceUrl, stream: str, others: Sequence[Slot]) -> Slot:
         if _TEMPLATE in url.raw:
             return Slot(url, None, SourceError("the template has no input yet"))
+        if refers_to(url, stream):
+            return mirror(url, others)
         try:
             spec = self._dial(url)
         except SourceError as error:

@@ -53,10 +53,16 @@ class SourceUrl:
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """One media that a source has: the codecs it could be in (a camera's picture has one) and its direction."""
+    """One media that a source has: the codecs it could be in (a camera's picture has one) and its direction.
+
+    Sources leave the rest alone: `origin` is what the camera sends where `codecs` are made of it (`#audio=opus`),
+    `fixed` forbids to make any other.
+    """
 
     codecs: tuple[Codec, ...]
     direction: Direction = "recvonly"
+    origin: Codec | None = None
+    fixed: bool = False
 
     @property
     def kind(self) -> str:

@@ -3,44 +3,29 @@
 import asyncio
 import contextlib
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from ..errors import NegotiationError, SourceError
 from ..observe.events import Bus
-from .negotiate import Known, Plan, Want, mismatch_text, negotiate
+from .derived import Derivation, derive
+from .negotiate import Known, Match, Plan, Want, mismatch_text, negotiate
 from .reader import Attachment, ReaderInfo
 from .session import Session
-from .source import Offer, SourceUrl
+from .slot import Slot
 from .track import Track
 
 KINDS = ("video", "audio")
 
 
-@dataclass(frozen=True, slots=True)
-class Slot:
-    """One configured source of a stream: its session, or the reason why it has none."""
-
-    url: SourceUrl
-    session: Session | None
-    error: SourceError | None = None
-
-    @property
-    def offers(self) -> tuple[Offer, ...] | None:
-        return self.session.offers if self.session else None
-
-    def lets_through(self, kind: str) -> bool:
-        """`#media=video+audio` keeps only the kinds it names."""
-        media = self.url.parameter("media")
-        return not media or kind in media
-
-
 class Stream:
     """Sources merged under one name. Where a source comes from is decided by its owner, the registry."""
 
-    def __init__(self, name: str, slots: Sequence[Slot], bus: Bus, *, rotate: int = 0, wait: float = 5.0) -> None:
+    def __init__(
+        self, name: str, slots: Sequence[Slot], bus: Bus, *, rotate: int = 0, wait: float = 5.0, transcode: bool = True
+    ) -> None:
         self.name = name
         self.slots = tuple(slots)
         self.rotate = rotate
+        self._transcode = transcode
         self.attachments: dict[int, Attachment] = {}
         self._bus = bus
         self._wait = wait
@@ -61,7 +46,7 @@ class Stream:
         with contextlib.ExitStack() as asked:  # whom we asked stays connected until it is decided
             while True:
                 known = self._known(info.source, failures)
-                plan = negotiate(known, wants)
+                plan = negotiate(known, wants, transcode=self._transcode)
                 if plan.dial is None:
                     break
                 session = self.slots[plan.dial].session
@@ -78,7 +63,8 @@ class Stream:
     def plan(self, info: ReaderInfo, wants: Sequence[Want]) -> Plan:
         """What `attach` would give, as far as sources are known; nobody is dialled."""
         known = self._known(info.source, {})
-        return negotiate(["not asked yet" if one is None else one for one in known], wants)
+        asked = ["not asked yet" if one is None else one for one in known]
+        return negotiate(asked, wants, transcode=self._transcode)
 
     def end(self, reason: str) -> None:
         """Tell all readers that the stream is over."""
@@ -95,8 +81,7 @@ class Stream:
             elif slot.session is None:
                 known.append(str(slot.error))
             else:
-                offers = slot.offers
-                known.append(offers and tuple(o if slot.lets_through(o.kind) else _hidden(o) for o in offers))
+                known.append(slot.offers)
         return known
 
     def _refusal(self, known: Sequence[Known], wants: Sequence[Want]) -> Exception:
@@ -111,17 +96,21 @@ class Stream:
         by_session: dict[Session, set[int]] = {}
         by_want: list[Track | None] = [None] * len(wants)
         tracks: dict[Track, None] = {}
-        for match in plan.matches:
-            session = self.slots[match.source].session
-            assert session is not None
+        derivations: list[Derivation] = []
+        # who may talk holds nothing: a backchannel is opened by speech
+        views = [(match, self._session(match)) for match in plan.matches if wants[match.want].direction == "recvonly"]
+        for match, session in views:
             by_session.setdefault(session, set()).add(match.offer)
-            if wants[match.want].direction == "recvonly":
-                track = session.track(match.offer)
-                tracks[track] = None
-                by_want[match.want] = by_want[match.want] or track
         holds = [session.hold(frozenset(offers)) for session, offers in by_session.items()]
+        for match, session in views:
+            track = session.track(match.offer)
+            if match.action == "transcode":
+                derivations.append(derive(track, match.codec))
+                track = derivations[-1].track
+            tracks[track] = None
+            by_want[match.want] = by_want[match.want] or track
         ordered = sorted(tracks, key=lambda track: KINDS.index(track.kind))
-        attachment = Attachment(info, wants, plan, by_want, ordered, holds, self._detached)
+        attachment = Attachment(info, wants, plan, by_want, ordered, [*holds, *derivations], self._detached)
         for hold in holds:
             hold.on_end = attachment.end
         self.attachments[attachment.id] = attachment
@@ -130,11 +119,11 @@ class Stream:
         )
         return attachment
 
+    def _session(self, match: Match) -> Session:
+        session = self.slots[match.source].session
+        assert session is not None
+        return session
+
     def _detached(self, attachment: Attachment) -> None:
         self.attachments.pop(attachment.id, None)
         self._bus.publish("reader.removed", stream=self.name, reader=attachment.id, reason=attachment.ended or "")
-
-
-def _hidden(offer: Offer) -> Offer:
-    """An offer that `#media=` leaves out keeps its place and matches nothing."""
-    return Offer(offer.codecs, "hidden")

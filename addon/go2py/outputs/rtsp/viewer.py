@@ -93,7 +93,8 @@ class Viewer:
         if data:
             sent = data[0] if len(data) == 1 else b"".join(data)
             self._transport.write(sent)
-            pressure.wrote(len(sent), now)
+            if self._transport.get_write_buffer_size():
+                pressure.wrote(len(sent), now)
         elif pressure.stuck(now):
             self._transport.abort()
 

@@ -1,5 +1,6 @@
 """RTP packets made once and sent to many: the unit that goes from a sender group to each viewer's transport."""
 
+from array import array
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
@@ -20,13 +21,15 @@ class Run(NamedTuple):
 
 
 class Template(NamedTuple):
-    """A run laid out for protection in place: packet i starts at `i * stride`, `stride = size + tag`."""
+    """A run laid out for protection in place: packet i starts at `i * stride`, `stride = size + tag`. `lengths` has the
+    packets' sizes as C's int."""
 
     data: bytes
     stride: int
     size: int
     last: int
     packets: int
+    lengths: bytes
 
 
 class Shift:
@@ -65,11 +68,15 @@ class RtpBatch:
         if made is None:
             room = bytes(tag)
             made = tuple(
-                Template(room.join((*packets, b"")), size + tag, size, last, len(packets))
+                Template(room.join((*packets, b"")), size + tag, size, last, len(packets), _lengths(packets))
                 for packets, size, last in self.runs
             )
             self._templates[tag] = made
         return made
+
+
+def _lengths(packets: Sequence[bytes]) -> bytes:
+    return array("i", map(len, packets)).tobytes()
 
 
 def _runs(packets: Sequence[bytes]) -> Iterator[Run]:

@@ -127,7 +127,7 @@ class IceAgent:
         return self._response(message, base, address, now)
 
     def _request(self, message: Message, base: Base, address: SockAddr, now: float) -> bool:
-        to, _ = message.username
+        to, from_ = message.username
         local = next((one for one in (self.local, self._old_local) if one and one.ufrag.encode() == to), None)
         if local is None or not message.verify(local.key):
             return False  # silence instead of 401: strangers learn nothing and cost nothing
@@ -142,8 +142,9 @@ class IceAgent:
         mapped = stun.xor_address(address[0], address[1], message.transaction)
         answer = stun.build(Kind.SUCCESS, message.transaction, ((Attribute.XOR_MAPPED_ADDRESS, mapped),), local.key)
         self._out.append((pair, answer))
-        if local is not self.local:
+        if local is not self.local and (self.remote is None or from_ != self.remote.ufrag.encode()):
             return True
+        pair.local = local  # Chromium keeps naming our old fragment on a pair it made before it had our answer
         if message.use_candidate and not self.controlling:
             pair.nominated, pair.last_nominated = True, now
         if pair.valid:
@@ -227,7 +228,8 @@ class IceAgent:
         self.selected = pair
         self._consent_at = self._consent_sent = now
         self._consent_due = now + CONSENT_INTERVAL * random.uniform(0.8, 1.2)
-        self._old_local = None
+        if pair.local is self.local:
+            self._old_local = None
         self._triggered.clear()
         for other in [other for other in self._pairs.values() if not (other.valid or other.busy)]:
             self._drop(other)

@@ -26,8 +26,8 @@ LONGEST_BURST = 3.0
 KEY_RATE = 24e6
 RAMP_START = 8e6
 RAMP_DOUBLES = 0.1
-"""The key picture of a burst goes out at once, so to say; what follows starts at so many bits a second and doubles
-after so many seconds, up to what the path takes: news of an overflow come late."""
+"""Bits a second of a burst: of its key picture, then of what follows, which doubles after so many seconds up to what
+the path takes. News of an overflow come late, so a burst starts gently."""
 DRAIN = 0.6
 """The share of the rate that is used after an overflow until the queue on the path is empty."""
 SPRINKLE = 4
@@ -170,7 +170,7 @@ class TrackSender:
                 self._drop(1)
             else:
                 self._send(batch, self._align(picture), picture.size)
-        elif self._queue or buffered > STREAM_BUFFER or (len(batch) > TRAIN and self.bandwidth.slow):
+        elif self._queue or buffered > STREAM_BUFFER or (len(batch.packets) > TRAIN and self.bandwidth.slow):
             self._enqueue_live(picture)
         else:
             self._send(batch, self._align(picture), picture.size)
@@ -338,7 +338,7 @@ class TrackSender:
 
     def _send(self, batch: RtpBatch, shift: Shift | None, unit: int) -> None:
         self._transport.send_rtp(batch, shift)
-        self.packets += len(batch)
+        self.packets += len(batch.packets)
         self.octets += batch.size
         if unit:
             self._count(unit, 1)

@@ -1,13 +1,11 @@
 """Candidates that need a server: our public address by STUN, relays by TURN. Only servers that somebody named."""
 
 import asyncio
+import importlib
 import socket
 import ssl
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from typing import Any, Final, NamedTuple, Protocol, cast
-
-from aioice.stun import TransactionError
-from aioice.turn import TurnTransport, create_turn_endpoint
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol, cast
 
 from ...config.values import IceServer
 from ...errors import ProtocolError, Unreachable
@@ -17,6 +15,9 @@ from .candidates import Candidate, extra_candidates, make_candidate, priority
 from .pairs import SockAddr
 from .settings import Network
 from .sockets import Receiver, Socket, UdpSocket
+
+if TYPE_CHECKING:
+    from aioice.turn import TurnTransport
 
 _log = get_logger("webrtc")
 
@@ -85,9 +86,9 @@ class ServerCandidates:
     ) -> None:
         """Call `found` with each candidate line; servers that do not answer are logged and passed over.
 
-        `instead`, if any, replaces the configured servers for this peer.
+        `instead` replaces the configured servers for this peer, also by none at all.
         """
-        servers = (parse_servers(instead) if instead else self._servers)[:MAX_SERVERS]
+        servers = (self._servers if instead is None else parse_servers(instead))[:MAX_SERVERS]
         steps: list[Awaitable[None]] = []
         if self._public_ports:
             steps.append(self._find_public(sockets, found))
@@ -180,9 +181,10 @@ class ServerCandidates:
 
     async def _find_relay(self, peer: RelayUser, server: Server, found: Callable[[str], None]) -> None:
         relay = Relay(peer)
+        turn = await asyncio.to_thread(importlib.import_module, "aioice.turn")  # 4 MB that few need
         try:
             async with asyncio.timeout(TIMEOUT):
-                transport, _ = await create_turn_endpoint(
+                transport, _ = await turn.create_turn_endpoint(
                     lambda: relay,
                     (server.host, server.port),
                     username=server.username,
@@ -190,7 +192,7 @@ class ServerCandidates:
                     ssl=ssl.create_default_context() if server.scheme == "turns" else None,
                     transport=server.transport,
                 )
-        except (OSError, TimeoutError, TransactionError) as error:
+        except (OSError, TimeoutError, turn.stun.TransactionError) as error:
             _log.warning("the TURN server %s:%d gives no relay: %s", server.host, server.port, type(error).__name__)
             return
         relay.open(transport)

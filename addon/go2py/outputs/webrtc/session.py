@@ -20,6 +20,8 @@ from .transport import PeerTransport
 from .viewer import Viewer
 
 _TICK = 0.5
+"""Seconds between two looks at a viewer."""
+_TURNS = 10
 _log = get_logger("webrtc")
 
 
@@ -34,7 +36,7 @@ class Session:
         attachment: Attachment,
         transport: PeerTransport,
         viewer: Viewer,
-        remote_ufrag: str,
+        offer: Offer,
         forget: Callable[[Session], None],
     ) -> None:
         self.id = secrets.token_urlsafe(18)
@@ -42,7 +44,10 @@ class Session:
         self.transport = transport
         self.viewer = viewer
         self.on_closed: Callable[[str], None] | None = None
-        self._remote_ufrag = remote_ufrag
+        self.gathered: tuple[str, ...] | None = None
+        """All our candidates, once an answer had to wait for them."""
+        self._offer = offer
+        self._remote_ufrag = offer.transport.ice_ufrag
         self._forget = forget
         self._gathering: asyncio.Task[object] | None = None
         self._protocol = attachment.info.protocol
@@ -56,6 +61,19 @@ class Session:
     def connected(self) -> bool:
         return self.transport.connected
 
+    @property
+    def local(self) -> Local:
+        """Our side of the transport, for an answer."""
+        transport = self.transport
+        return Local(
+            transport.ufrag,
+            transport.password,
+            " ".join(transport.fingerprint),
+            transport.setup,
+            self.gathered or (),
+            complete=self.gathered is not None,
+        )
+
     def add_candidate(self, line: str) -> None:
         """A candidate of the peer, or an empty text after the last. Raises `ProtocolError` when it is none."""
         if not self._closed:
@@ -67,15 +85,19 @@ class Session:
         if self._gathering is None and not self._closed:
             self._gathering = asyncio.get_running_loop().create_task(self.transport.gather())
 
-    def patch(self, fragment: str) -> None:
-        """A trickle fragment (RFC 9725 section 4.3). Raises `ProtocolError` when broken or of another ICE session."""
+    def patch(self, fragment: str) -> str:
+        """A trickle fragment (RFC 9725 section 4.3): candidates, or new credentials, which restart ICE while media goes
+        on; what to answer to these, else nothing. Raises `ProtocolError` when it is broken."""
         parsed = sdp.parse_fragment(fragment)
-        if parsed.ice_ufrag and parsed.ice_ufrag != self._remote_ufrag:
-            raise ProtocolError("webrtc: ICE restart is not supported, make a new session")
+        restarts = parsed.ice_ufrag not in ("", self._remote_ufrag)
+        if restarts:
+            self.transport.restart(parsed.ice_ufrag, parsed.ice_pwd)
+            self._remote_ufrag = parsed.ice_ufrag
         for candidate in parsed.candidates:
             self.add_candidate(candidate)
         if parsed.complete:
             self.add_candidate("")
+        return sdp.build_fragment(self._offer, self.local) if restarts else ""
 
     def close(self, reason: str = "") -> None:
         """End the peer connection and detach from the stream; safe to call more than once."""
@@ -113,6 +135,7 @@ class WebRtcService:
         self._port = port
         self._pacer = Pacer()
         self._timer: asyncio.TimerHandle | None = None
+        self._turn = 0
 
     async def start(self) -> None:
         """Open the port."""
@@ -151,10 +174,10 @@ class WebRtcService:
         with ExitStack() as undo:
             undo.callback(attachment.close)
             going = _outgoing(slots, attachment, stream.rotate if rotation is None else rotation)
-            transport = self._port.new_peer(ice_servers or ())
+            transport = self._port.new_peer(ice_servers)
             undo.callback(transport.close)
             viewer = Viewer(transport, attachment, going, self._pacer)
-            session = Session(attachment, transport, viewer, offer.transport.ice_ufrag, self._forget)
+            session = Session(attachment, transport, viewer, offer, self._forget)
             undo.callback(session.close, "the offer could not be answered")
             self.sessions[session.id] = session
             text = await self._describe(offer, slots, session, trickle=trickle)
@@ -172,30 +195,28 @@ class WebRtcService:
                     _add_leniently(session, candidate)
         if session.attachment.ended is not None:
             raise SourceError(f"streams: {session.attachment.ended}")
-        candidates = () if trickle else await transport.gather()
+        if not trickle:
+            session.gathered = await transport.gather()
         sent = [
             (one, sender.group.ssrc, sender.repair[1] if sender.repair else 0)
             for one, sender in zip(viewer.outgoing, viewer.senders, strict=True)
         ]
-        local = Local(
-            transport.ufrag,
-            transport.password,
-            " ".join(transport.fingerprint),
-            transport.setup,
-            tuple(candidates),
-            complete=not trickle,
-        )
-        return sdp.build_answer(offer, answer_media(offer, slots, sent, viewer.cname), local, secrets.randbits(62))
+        media = answer_media(offer, slots, sent, viewer.cname)
+        return sdp.build_answer(offer, media, session.local, secrets.randbits(62))
 
     def _forget(self, session: Session) -> None:
         self.sessions.pop(session.id, None)
 
     def _tick(self) -> None:
+        """Some of the viewers each time: the reports of a crowd must not hold up a picture."""
         now = time.monotonic()
-        for session in tuple(self.sessions.values()):
+        sessions = tuple(self.sessions.values())
+        self._turn = (self._turn + 1) % _TURNS
+        for session in sessions[self._turn :: _TURNS]:
             if session.connected:
                 session.viewer.tick(now)
-        self._timer = asyncio.get_running_loop().call_later(_TICK, self._tick)
+        pause = _TICK / _TURNS if sessions else _TICK
+        self._timer = asyncio.get_running_loop().call_later(pause, self._tick)
 
 
 def _outgoing(slots: Sequence[Slot], attachment: Attachment, rotation: int) -> list[Outgoing]:

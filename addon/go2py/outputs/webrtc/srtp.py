@@ -5,12 +5,13 @@ copies every packet twice. Where the names it needs are missing, `in_place` is F
 """
 
 import importlib
+from itertools import repeat
 from struct import Struct
 from typing import Any, Final
 
 import pylibsrtp
 
-from .batch import MAX_BURST, MAX_TAG, Shift, Template
+from .batch import MAX_BURST, MAX_SEGMENTS, MAX_TAG, Shift, Template
 from .dtls import AES_128_GCM, SrtpKeys
 
 WINDOW: Final = 1024
@@ -50,8 +51,12 @@ class Workspace:
         self.view = memoryview(self.buffer)
         self._pointers: dict[int, list[Any]] = {}
         if _binding is not None:
-            self._start = _binding[0].from_buffer("char[]", self.buffer)
-            self.length = _binding[0].new("int *")
+            ffi = _binding[0]
+            self._start = ffi.from_buffer("char[]", self.buffer)
+            lengths = ffi.new("int[]", MAX_SEGMENTS)
+            self.lengths = memoryview(ffi.buffer(lengths)).cast("B")
+            """Bytes of the packets, C's int each; libsrtp overwrites them."""
+            self.length_pointers = [lengths + at for at in range(MAX_SEGMENTS)]
 
     def pointers(self, stride: int, count: int) -> list[Any]:
         """C pointers to the first `count` packets, kept for the next picture of the same packet size."""
@@ -85,7 +90,7 @@ class SrtpSession:
 
         The view is the workspace: send it before anything else is protected. Raises SrtpError.
         """
-        data, stride, size, last, count = template
+        data, stride, count, lengths = template.data, template.stride, template.packets, template.lengths
         workspace = self._workspace
         total = len(data)
         workspace.view[:total] = data
@@ -94,14 +99,9 @@ class SrtpSession:
         if _binding is None:
             self._protect_public(template)
             return workspace.view[:total]
-        pointers, length = workspace.pointers(stride, count), workspace.length
-        protect, context = self._protect, self._context
-        for at in range(count - 1):
-            length[0] = size
-            if protect(context, pointers[at], length):
-                raise SrtpError
-        length[0] = last
-        if protect(context, pointers[count - 1], length):
+        workspace.lengths[: len(lengths)] = lengths
+        arguments = repeat(self._context, count), workspace.pointers(stride, count), workspace.length_pointers
+        if any(map(self._protect, *arguments, strict=False)):  # no bytecode between the calls
             raise SrtpError
         return workspace.view[:total]
 

@@ -134,33 +134,31 @@ class PeerTransport:
     def set_remote(
         self, ufrag: str, password: str, fingerprints: Sequence[tuple[str, str]], setup: str, *, lite: bool = False
     ) -> None:
-        """What the offer says. Raises ProtocolError when nothing can come of it.
-
-        `setup` is its `a=setup`. For an ICE restart call `restart()`, then this again: media goes on over the old pair
-        until one with the new credentials is selected; certificate and roles stay.
-        """
-        if not 4 <= len(ufrag) <= 256 or not 22 <= len(password) <= 256:
-            raise ProtocolError("webrtc: the offer's ICE credentials are missing or of a wrong length")
-        if self._handshake is None:
-            known = usable(fingerprints)
-            if not known:
-                raise ProtocolError("webrtc: the offer has no fingerprint of a known hash")
-            role: Role = "client" if setup == "passive" else "server"
-            self.setup = "active" if role == "client" else "passive"
-            self._handshake = Handshake(
-                DtlsEndpoint(self._host.identity, role, known),
-                self._host.workers,
-                self._send_dtls,
-                self._established,
-                self.end,
-            )
-        self._agent.set_remote(Credentials(ufrag, password), lite=lite)
+        """What the offer says; `setup` is its `a=setup`. Raises ProtocolError when nothing can come of it."""
+        remote = _remote(ufrag, password)
+        known = usable(fingerprints)
+        if not known:
+            raise ProtocolError("webrtc: the offer has no fingerprint of a known hash")
+        role: Role = "client" if setup == "passive" else "server"
+        self.setup = "active" if role == "client" else "passive"
+        self._handshake = Handshake(
+            DtlsEndpoint(self._host.identity, role, known),
+            self._host.workers,
+            self._send_dtls,
+            self._established,
+            self.end,
+        )
+        self._agent.set_remote(remote, lite=lite)
         self._pump()
 
-    def restart(self) -> None:
-        """New local ICE credentials; the old ones are answered until a pair of the new ones is selected."""
+    def restart(self, ufrag: str, password: str) -> None:
+        """An ICE restart: the peer's new credentials, and new ones of ours. Certificate and roles stay; media goes on
+        over the old pair until one with the new credentials is selected. Raises ProtocolError."""
+        remote = _remote(ufrag, password)
         self._agent.restart(_credentials())
         self._host.listed(self, self.ufrag)
+        self._agent.set_remote(remote)
+        self._pump()
 
     def add_candidate(self, line: str) -> None:
         """A remote candidate line, with or without `a=`; empty for the end of candidates. Raises ProtocolError.
@@ -304,7 +302,7 @@ class PeerTransport:
             else:
                 self.bytes_sent += went * template.stride
         self.packets_sent += sent
-        self.packets_dropped += len(batch) - sent
+        self.packets_dropped += len(batch.packets) - sent
         return sent
 
     def send_packet(self, packet: bytes, shift: Shift | None = None) -> int:
@@ -357,6 +355,12 @@ class PeerTransport:
 def _base(pair: Pair) -> Socket:
     """The agent's bases are our sockets."""
     return pair.base  # type: ignore[return-value]
+
+
+def _remote(ufrag: str, password: str) -> Credentials:
+    if not 4 <= len(ufrag) <= 256 or not 22 <= len(password) <= 256:
+        raise ProtocolError("webrtc: the peer's ICE credentials are missing or of a wrong length")
+    return Credentials(ufrag, password)
 
 
 def _credentials() -> Credentials:

@@ -11,8 +11,8 @@ from ..rtsp_url import RtspUrl
 
 DEFAULT_PATH = "/onvif/device_service"
 HTTPS_PORT = 443
+_TARGET = re.compile(r"[!-~]{0,512}")
 _SCHEMES = ("rtsp", "rtsps", "http", "https")
-_QUERY = re.compile(r"[?&]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +40,8 @@ class OnvifUrl:
             url = RtspUrl.parse(f"rtsp://{rest}")
         except ProtocolError as error:
             raise ProtocolError(str(error).replace("RTSP", "ONVIF").replace("rtsp://", "onvif://")) from None
-        # `onvif://host&snapshot` is written too: what follows `?` or `&` is the query
-        path, *query = _QUERY.split(url.path, maxsplit=1)
-        values = dict(parse_qsl(query[0] if query else "", keep_blank_values=True, max_num_fields=None))
+        path, _, query = url.path.partition("?")
+        values = dict(parse_qsl(query, keep_blank_values=True))
         return cls(
             url.host,
             url.port,
@@ -86,10 +85,10 @@ def service_path(xaddr: str) -> str:
         parts = urlsplit(xaddr.strip())
     except ValueError:
         return ""
-    if parts.scheme.lower() not in ("http", "https") or not parts.netloc:
+    if parts.scheme.lower() not in ("http", "https") or not parts.netloc or not _TARGET.fullmatch(parts.path):
         return ""
     path = parts.path or "/"
-    return f"{path}?{parts.query}" if parts.query else path
+    return f"{path}?{parts.query}" if parts.query and _TARGET.fullmatch(parts.query) else path
 
 
 def media_urls(uri: str, asked: OnvifUrl) -> tuple[str, ...]:

@@ -1,7 +1,7 @@
 """Which class speaks which codec."""
 
 from ...errors import Unsupported
-from ...media.codec import AAC, G722, H264, H265, JPEG, L16, LATM, MP3, OPUS, PCMA, PCML, PCMU, Codec
+from ...media.codec import AAC, DVI4, G722, G726, H264, H265, JPEG, L16, LATM, MP3, OPUS, PCMA, PCML, PCMU, Codec
 from .aac import AacDepacketizer, AacPacketizer
 from .base import DEFAULT_MTU, Depacketizer, Packetizer
 from .h264 import H264Depacketizer, H264Packetizer
@@ -18,7 +18,7 @@ _DEPACKETIZERS: dict[str, type[Depacketizer]] = {
     AAC: AacDepacketizer,
     LATM: LatmDepacketizer,
     MP3: MpaDepacketizer,
-    **dict.fromkeys((OPUS, PCMA, PCMU, G722, L16, PCML), FrameDepacketizer),
+    **dict.fromkeys((OPUS, PCMA, PCMU, G722, L16, PCML, DVI4, *G726), FrameDepacketizer),
 }
 _PACKETIZERS: dict[str, type[Packetizer]] = {
     H264: H264Packetizer,
@@ -26,7 +26,7 @@ _PACKETIZERS: dict[str, type[Packetizer]] = {
     JPEG: JpegPacketizer,
     AAC: AacPacketizer,
     MP3: MpaPacketizer,
-    OPUS: FramePacketizer,
+    **dict.fromkeys((OPUS, DVI4, *G726), FramePacketizer),
 }
 _PCM = frozenset((PCMA, PCMU, G722, L16, PCML))
 

@@ -5,6 +5,7 @@ import time
 from typing import Self
 
 import aiohttp
+from yarl import URL
 
 from ...errors import ProtocolError, Unreachable
 from ...protocols.onvif.client import HttpAnswer, HttpRequest, Steps
@@ -47,7 +48,7 @@ class Asker:
         where = request.url.split("/")[2]
         try:
             async with self._session.post(
-                request.url, data=request.body, headers=request.headers, allow_redirects=False
+                URL(request.url, encoded=True), data=request.body, headers=request.headers, allow_redirects=False
             ) as response:
                 body = bytearray()
                 async for chunk in response.content.iter_chunked(64 << 10):

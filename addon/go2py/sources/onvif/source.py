@@ -8,7 +8,6 @@ from typing import override
 from ...errors import ProtocolError, SourceError, Unauthorized, Unreachable, Unsupported
 from ...media.unit import AccessUnit
 from ...observe.log import get_logger
-from ...observe.secret import remember
 from ...protocols.onvif.answers import Profile
 from ...protocols.onvif.client import HttpAnswer, HttpRequest, OnvifClient
 from ...protocols.onvif.url import OnvifUrl, media_urls
@@ -84,7 +83,6 @@ class OnvifSource(Source):
 
         await self.close()
         text = f"{url}#{self._parameters}" if self._parameters else url
-        remember(url)
         self._inner = dial(SourceUrl(text)).create()
         try:
             offers = await self._inner.open()

@@ -1,7 +1,7 @@
 // @ts-check
 /** What the gateway tells all the time (`api/events`): one socket a page, shared by everything on it. */
 import { BackOff } from "./backoff.js";
-import { socketUrl } from "./urls.js";
+import { socketUrl, url } from "./urls.js";
 
 /**
  * @typedef {object} Source
@@ -20,6 +20,9 @@ const ORDER = ["live", "connecting", "waiting", "refused", "idle"];
 const PASSING = new Set(["image", "probe", "keyframe", "plan"]);
 /** A change of network leaves sockets behind that say nothing: after so long without one a new one is tried. */
 const CONNECT_MS = 10000;
+const CLOCK_PINGS = 5;
+/** Clocks drift: after so long the tie is made anew. */
+const CLOCK_MS = 60_000;
 
 export class Gateway extends EventTarget {
   /** @type {Map<string, Gateway>} */
@@ -42,8 +45,9 @@ export class Gateway extends EventTarget {
     this.known = false;
     /** null until the first attempt ended @type {boolean | null} */
     this.up = null;
-    /** what to add to our wall clock to get the gateway's, seconds @type {number | null} */
+    /** what to add to our wall clock to get the gateway's, seconds; null before `measureClock` @type {number | null} */
     this.clock = null;
+    this.clockAt = -Infinity;
     this.backOff = new BackOff();
     /** @type {WebSocket | null} */
     this.socket = null;
@@ -79,6 +83,24 @@ export class Gateway extends EventTarget {
     return (this.streams.get(name)?.sources ?? []).some((one) => one.medias.some((media) => media.startsWith("audio, recvonly")));
   }
 
+  /** Tie the gateway's clock to ours: of some exchanges the quickest errs least, by half its time at most. */
+  async measureClock() {
+    if (performance.now() - this.clockAt < CLOCK_MS) return;
+    this.clockAt = performance.now();
+    let best = Infinity;
+    for (let count = 0; count < CLOCK_PINGS; count++) {
+      const sent = Date.now() / 1000;
+      const begun = performance.now();
+      const answer = await fetch(url("api", {}, this.base), { cache: "no-store" }).catch(() => null);
+      const took = (performance.now() - begun) / 1000;
+      if (!answer?.ok) return;
+      const { time } = await answer.json();
+      if (typeof time !== "number" || took >= best) continue;
+      best = took;
+      this.clock = time - (sent + took / 2);
+    }
+  }
+
   #connect() {
     clearTimeout(this.timer);
     const socket = (this.socket = new WebSocket(socketUrl("api/events", {}, this.base)));
@@ -96,11 +118,8 @@ export class Gateway extends EventTarget {
     };
   }
 
-  /** @param {{type: string, time: number, data: any}} event */
-  #received({ type, time, data }) {
-    // a message is always late: the one that seems least so says most about the clocks
-    const ahead = time - Date.now() / 1000;
-    this.clock = this.clock === null || type === "snapshot" ? ahead : Math.max(this.clock, ahead);
+  /** @param {{type: string, data: any}} event */
+  #received({ type, data }) {
     if (type === "snapshot") {
       this.streams = new Map(Object.entries(data.streams));
       this.known = true;

@@ -28,7 +28,7 @@ export function makeShell(page, ...tools) {
   const brand = h("a", { class: "brand", href: "./" }, h("img", { src: "icon.svg", alt: "" }), h("span", {}, t("app.name")));
   const menu = h("button", { type: "button", class: "icon-button menu", "aria-label": t("nav.menu"), onclick: openMenu }, icon("menu"));
   const summary = h("p", { class: "summary" });
-  const head = h("header", { class: "page-head" }, menu, h("h1", {}, t(`nav.${page}`)), summary, h("span", { class: "spacer" }), ...tools);
+  const head = h("header", { class: "page-head" }, menu, h("div", { class: "title" }, h("h1", {}, t(`nav.${page}`)), summary), h("span", { class: "spacer" }), ...tools);
   const banner = h("div", { class: "banner", role: "status", hidden: true });
   const main = h("main", { class: "page" }, head, banner);
   const toasts = h("div", { class: "toasts", role: "status" });

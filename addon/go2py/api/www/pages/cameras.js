@@ -26,7 +26,7 @@ let listening = null;
 
 const field = h("input", { type: "search", "aria-label": t("cameras.search"), placeholder: t("cameras.search"), oninput: () => filter() });
 const search = h("div", { class: "search", hidden: true }, icon("search"), field);
-const add = h("button", { type: "button", class: "primary add", onclick: () => openAdd() }, icon("plus"), t("add.button"));
+const add = h("button", { type: "button", class: "primary add", onclick: () => openAdd() }, icon("plus"), h("span", { class: "long" }, t("add.button")), h("span", { class: "short" }, t("add.short")));
 const shell = makeShell("cameras", search, add);
 const grid = h("div", { class: "grid", "aria-busy": "true" }, ...Array.from({ length: 3 }, () => h("div", { class: "skeleton", "aria-hidden": "true" })));
 const none = h("p", { class: "summary", role: "status" });

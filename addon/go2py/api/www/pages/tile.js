@@ -1,6 +1,6 @@
 // @ts-check
 /** One camera of the list. */
-import { bdi, h, icon, setText } from "../lib/dom.js";
+import { bdi, h, icon, setIcon, setText } from "../lib/dom.js";
 import { age, number, t } from "../lib/i18n.js";
 import { downloadUrl, playerUrl } from "../lib/urls.js";
 
@@ -36,7 +36,7 @@ export class Tile {
       "article",
       { class: "tile", "aria-label": name },
       picture,
-      h("div", { class: "body" }, h("div", { class: "text" }, title, this.meta, this.reason), this.#tools(actions)),
+      h("div", { class: "body" }, title, this.#tools(actions), this.meta, this.reason),
     );
   }
 
@@ -78,15 +78,16 @@ export class Tile {
   /** @param {{state: string, reason: string} | null} found @param {number} viewers */
   update(found, viewers) {
     const told = found?.state ?? "unknown";
+    // what the last attempt said holds until one succeeds, also while the next goes on or nobody asks
     if (told === "live") this.problem = "";
-    // an unused camera is idle; what the last attempt to get a picture said holds until the next
+    else if (found?.reason) this.problem = found.reason;
     this.state = this.problem && told !== "refused" ? "waiting" : told;
     this.element.dataset.state = this.state;
+    setIcon(this.element, this.bad ? "cameraOff" : "camera");
     setText(this.symbol, SYMBOLS[this.state] ?? "○");
     setText(this.word, t(`state.${this.state}`));
-    const reason = found?.reason || this.problem;
     this.reason.hidden = !this.bad;
-    setText(this.reason, this.bad ? reason : "");
+    setText(this.reason, this.bad ? this.problem : "");
     this.viewers = viewers;
     this.describe();
     this.tick();

@@ -19,6 +19,9 @@ const wall = find("#wall", HTMLElement);
 const gateway = Gateway.at();
 /** CSS pixels of the shorter side below which a screen is a phone's. */
 const PHONE_SIDE = 600;
+/** Seconds between the stills of cameras beyond the budget. */
+const SLOW = 10;
+const AWAKE_MS = 3000;
 
 /** How many moving pictures this device decodes at once; the rest are stills. */
 function budget() {
@@ -29,11 +32,12 @@ function budget() {
 
 /** @param {string} name @param {number} index @param {number} count */
 function makePlayer(name, index, count) {
-  const mode = index < budget() ? query.get("mode") : "stills";
+  const moving = index < budget();
   const off = query.get("controls") ?? query.get("ui");
   return h("go2py-player", {
     stream: name,
-    mode,
+    mode: moving ? query.get("mode") : "stills",
+    every: moving ? null : SLOW,
     controls: off === "0" || off === "false" ? "0" : null,
     muted: query.has("muted") && query.get("muted") !== "0",
     background: ["1", "true", ""].includes(query.get("background") ?? "0"),
@@ -55,6 +59,20 @@ function show(names) {
     wall.append(player);
   });
   arrange();
+}
+
+/** The way back, for as long as somebody touches the wall. */
+function makeHome() {
+  const home = h("a", { class: "home", href: "./" }, icon("back"), t("player.back"));
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  let timer;
+  const wake = () => {
+    document.body.classList.add("awake");
+    clearTimeout(timer);
+    timer = setTimeout(() => document.body.classList.remove("awake"), AWAKE_MS);
+  };
+  for (const event of ["pointermove", "pointerdown", "keydown"]) addEventListener(event, wake);
+  return home;
 }
 
 function empty() {
@@ -79,6 +97,7 @@ function go(step) {
   location.replace(next);
 }
 
+if (named.length !== 1 && !framed) document.body.append(makeHome());
 addEventListener("resize", arrange);
 addEventListener("keydown", (event) => {
   if (named.length === 1 && (event.key === "[" || event.key === "]")) go(event.key === "[" ? -1 : 1);

@@ -3,7 +3,7 @@
  * `<go2py-player stream="door">`: a camera that is shown, and comes back by itself.
  *
  * Attributes: `stream` the name; `src` the gateway's root relative to the page (default "./"); `mode` a list of webrtc,
- * webrtc/tcp, mse, stills; `label` what to call it; `link` where its name leads to; `back` where a back link leads to; `muted`
+ * webrtc/tcp, mse, stills; `every` the seconds between stills; `label` what to call it; `link` where its name leads to; `back` where a back link leads to; `muted`
  * without sound controls; `controls="0"` without any; `background` playing even while hidden.
  */
 import { h } from "../lib/dom.js";
@@ -18,7 +18,7 @@ import { Panel } from "./panel.js";
 import { Presence } from "./presence.js";
 import { Screen } from "./screen.js";
 import { Sound } from "./sound.js";
-import { measure } from "./stats.js";
+import { DelayMeter, measure } from "./stats.js";
 import { Stills } from "./stills.js";
 import { adoptStyles } from "./styles.js";
 import { WebRtc } from "./webrtc.js";
@@ -58,6 +58,7 @@ export class Go2pyPlayer extends HTMLElement {
   #sample = null;
   /** @type {import("./stats.js").Measured | null} */
   #measured = null;
+  #meter = new DelayMeter();
 
   get stream() {
     return this.getAttribute("stream") ?? "";
@@ -69,6 +70,11 @@ export class Go2pyPlayer extends HTMLElement {
 
   get label() {
     return this.getAttribute("label") || this.stream;
+  }
+
+  /** Seconds between stills. */
+  get every() {
+    return Math.max(1, Number(this.getAttribute("every")) || 1);
   }
 
   /** The way being shown. @returns {Transport | null} */
@@ -90,7 +96,7 @@ export class Go2pyPlayer extends HTMLElement {
   connectedCallback() {
     if (!this.#built) this.#build();
     this.gateway = Gateway.at(this.base);
-    this.#machine = new Machine(modesOf(this.getAttribute("mode")));
+    this.#machine = new Machine(modesOf(this.getAttribute("mode")), { every: this.every });
     this.presence = new Presence(this, (wanted) => (wanted ? this.#resume() : this.#suspend()));
     const retry = () => this.retry();
     addEventListener("online", retry);
@@ -117,9 +123,13 @@ export class Go2pyPlayer extends HTMLElement {
   /** Use a picture that the page already loads as the poster. @param {HTMLImageElement} image */
   adoptPoster(image) {
     if (!this.#built) this.#build();
-    if (this.#layer) return;
+    if (this.#layer || (image.complete && !image.naturalWidth)) return;
     image.className = "layer";
     image.alt = "";
+    image.onerror = () => {
+      if (this.#layer === image) this.#layer = null;
+      image.remove();
+    };
     this.content.append(image);
     this.#layer = image;
     this.#stack();
@@ -180,6 +190,7 @@ export class Go2pyPlayer extends HTMLElement {
     this.#sampled = performance.now();
     const { way } = this;
     if (!way) return this.#measure(null);
+    if (this.panel.open) await this.gateway.measureClock();
     const sample = await way.sample().catch(() => null);
     if (way === this.way) this.#measure(sample);
   }
@@ -188,7 +199,8 @@ export class Go2pyPlayer extends HTMLElement {
   #measure(sample) {
     const old = this.#sample;
     this.#sample = sample;
-    this.#measured = sample && old?.way === sample.way && sample.bytes >= old.bytes ? measure(old, sample, this.gateway.clock ?? null) : null;
+    const through = sample && this.#meter.add(sample, this.gateway.clock);
+    this.#measured = sample && old?.way === sample.way && sample.bytes >= old.bytes ? measure(old, sample, through) : null;
     if (this.panel.open) this.panel.show(sample, this.#measured, this.view);
   }
 
@@ -242,7 +254,7 @@ export class Go2pyPlayer extends HTMLElement {
     let way;
     if (mode === "webrtc") way = new WebRtc(this.base, this.stream, events, { tcp: this.#tcpOnly });
     else if (mode === "mse") way = new Mse(this.base, this.stream, events);
-    else way = new Stills(this.base, this.stream, events);
+    else way = new Stills(this.base, this.stream, events, this.every);
     this.#ways.set(mode, way);
     way.element.classList.add("layer");
     this.content.append(way.element);
@@ -269,6 +281,7 @@ export class Go2pyPlayer extends HTMLElement {
     if (old && ![...this.#ways.values()].some((one) => one.element === old)) old.remove();
     this.sound.apply(this.video);
     this.#sample = this.#measured = null;
+    this.#meter = new DelayMeter();
     this.#sampled = 0;
   }
 
@@ -280,11 +293,7 @@ export class Go2pyPlayer extends HTMLElement {
 
   #poster() {
     if (this.#layer) return;
-    const image = h("img", { alt: "" });
-    image.addEventListener("error", () => {
-      if (this.#layer === image) this.#layer = null;
-      image.remove();
-    });
+    const image = new Image();
     image.src = stillUrl(this.stream, { poster: true }, this.base);
     this.adoptPoster(image);
   }

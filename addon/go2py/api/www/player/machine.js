@@ -62,8 +62,12 @@ class Lane {
 }
 
 export class Machine {
-  /** @param {readonly Mode[]} modes best first @param {() => number} random */
-  constructor(modes, random = Math.random) {
+  /**
+   * @param {readonly Mode[]} modes best first
+   * @param {{random?: () => number, every?: number}} options `every`: seconds between stills
+   */
+  constructor(modes, { random = Math.random, every = 1 } = {}) {
+    this.every = every;
     this.lanes = modes.map((mode) => new Lane(mode));
     this.random = random;
     /** @type {Lane | null} */
@@ -234,7 +238,7 @@ export class Machine {
 
   /** How old the newest picture may be. */
   #limit() {
-    if (this.shown && !this.#isVideo(this.shown)) return TIMES.still;
+    if (this.shown && !this.#isVideo(this.shown)) return TIMES.still * this.every;
     return this.frames < 3 ? TIMES.firstFrame : Math.max(TIMES.stall, 5 * this.interval);
   }
 

@@ -2,6 +2,7 @@
 /** Media Source Extensions: fragments over the WebSocket, through every proxy that lets the page through. */
 import { holdsKey } from "./fragments.js";
 import { Signalling } from "./signalling.js";
+import { codecName } from "./stats.js";
 import { makeVideo, watchFrames } from "./transport.js";
 
 /** Listed exactly so: the gateway compares text. */
@@ -74,10 +75,14 @@ export class Mse {
   async sample() {
     const quality = this.element.getVideoPlaybackQuality?.();
     const end = this.#end();
+    const codecs = (/codecs="([^"]*)"/.exec(this.type)?.[1] ?? "").split(",");
+    const video = codecs.find((codec) => /^(avc|hvc|hev)/.test(codec));
+    const audio = codecs.find((codec) => codec !== video);
     return {
       at: performance.now() / 1000,
       way: "mse",
-      codec: this.type.match(/codecs="([^"]*)"/)?.[1] ?? "",
+      codec: codecName(video) ?? "",
+      audioCodec: codecName(audio),
       width: this.element.videoWidth,
       height: this.element.videoHeight,
       bytes: this.bytes,

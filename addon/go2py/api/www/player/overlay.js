@@ -1,6 +1,6 @@
 // @ts-check
 /** What lies over the picture: name, state, the bar of waiting, sentences. */
-import { bdi, h, icon, setText } from "../lib/dom.js";
+import { bdi, h, icon, setIcon, setText } from "../lib/dom.js";
 import { age, duration, known, t } from "../lib/i18n.js";
 
 /** @typedef {import("./machine.js").View} View */
@@ -8,10 +8,14 @@ import { age, duration, known, t } from "../lib/i18n.js";
 const WORDS_AFTER = 3;
 const QUIET_MS = 5000;
 const DELAY_SHOWN = 1;
+/** A picture that is older than this says so. */
+const OLD = 3;
 /** Below this width there is room for a symbol only. */
 const ROOMY = 220;
 /** @type {Partial<Record<import("./machine.js").Phase, string>>} */
 const SYMBOLS = { live: "●", stills: "◐", stalled: "◐", connecting: "○", reconnecting: "○", offline: "○", gateway: "○", missing: "○" };
+/** @type {Partial<Record<import("./machine.js").Phase, Parameters<typeof icon>[0]>>} */
+const ICONS = { stalled: "retry", reconnecting: "retry", offline: "cameraOff", missing: "cameraOff", gateway: "gateway" };
 const URGENT = new Set(["offline", "gateway", "missing"]);
 const DIMMED = new Set(["stalled", "reconnecting", "offline", "gateway", "missing"]);
 
@@ -65,6 +69,7 @@ export class Overlay {
     const [line1, line2, line3] = this.#lines(view, now);
     const wordy = waiting && (DIMMED.has(view.phase) || now - view.since >= WORDS_AFTER);
     this.message.hidden = !wordy;
+    setIcon(this.message, ICONS[view.phase] ?? "camera");
     setText(this.line1, line1);
     setText(this.line2, line2);
     setText(this.line3, line3);
@@ -84,8 +89,11 @@ export class Overlay {
     if (!shown) return;
     setText(this.symbol, SYMBOLS[view.phase] ?? "");
     const delay = measured?.delay ?? 0;
-    const behind = delay > DELAY_SHOWN ? ` · ${t("phase.behind", { delay: duration(delay) })}` : "";
-    setText(this.word, t(`phase.${view.phase}`) + behind);
+    const old = performance.now() / 1000 - (view.pictureAt ?? 0);
+    const parts = [t(`phase.${view.phase}`)];
+    if (view.phase === "stills" && old > OLD) parts.push(age(old));
+    else if (delay > DELAY_SHOWN) parts.push(t("phase.behind", { delay: duration(delay) }));
+    setText(this.word, parts.join(" · "));
     const why = view.phase === "stills" ? t("phase.stills.more", { why: whyNotVideo(view) }) : "";
     if (this.state.title !== why) this.state.title = why;
   }

@@ -57,7 +57,7 @@ function rowsOf(sample, measured, player) {
     [t("stats.sound"), soundText(sample, player)],
     [t("stats.way"), [t(`way.${sample.way}`), sample.path].filter(Boolean).join(", ")],
     [t("stats.loss"), sample.lost !== undefined && lossText(sample, measured)],
-    [t("stats.dropped"), sample.way === "mse" && String(sample.dropped)],
+    [t("stats.dropped"), measured?.dropped ? t("stats.dropped.text", { dropped: measured.dropped }) : ""],
     [t("stats.decoder"), sample.decoder !== "unknown" && sample.decoder],
   ];
   return /** @type {[string, string][]} */ (rows.filter(([, text]) => text));
@@ -92,6 +92,6 @@ function soundText(sample, player) {
 
 /** @param {Sample} sample @param {Measured | null} measured */
 function lossText(sample, measured) {
-  const { repaired = 0, freezes = 0, dropped } = sample;
-  return t("stats.loss.text", { share: number((measured?.lossShare ?? 0) * 100, 1), repaired, freezes, dropped });
+  const { repaired = 0, freezes = 0 } = sample;
+  return t("stats.loss.text", { share: number((measured?.lossShare ?? 0) * 100, 1), repaired, freezes });
 }

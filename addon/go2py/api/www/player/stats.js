@@ -45,8 +45,8 @@ export async function sampleWebrtc(peer) {
     at: performance.now() / 1000,
     way: "webrtc",
     path: remote.protocol ? `${remote.protocol.toUpperCase()}, ${remote.candidateType}` : undefined,
-    codec: [codec.mimeType?.split("/")[1], h264Profile(codec.sdpFmtpLine)].filter(Boolean).join(" "),
-    audioCodec: report.get(audio.codecId)?.mimeType?.split("/")[1],
+    codec: [codecName(codec.mimeType?.split("/")[1]), h264Profile(codec.sdpFmtpLine)].filter(Boolean).join(" "),
+    audioCodec: codecName(report.get(audio.codecId)?.mimeType?.split("/")[1]),
     width: video.frameWidth ?? 0,
     height: video.frameHeight ?? 0,
     bytes: (video.bytesReceived ?? 0) + (audio.bytesReceived ?? 0),
@@ -69,12 +69,48 @@ export async function sampleWebrtc(peer) {
   };
 }
 
+/** @type {Record<string, string>} */
+const NAMES = { h264: "H.264", h265: "H.265", opus: "Opus", avc1: "H.264", hvc1: "H.265", hev1: "H.265", mp4a: "AAC", flac: "FLAC" };
+
+/** A codec's usual name, from that of RTP or from an MP4 codec string. @param {string | undefined} text */
+export function codecName(text) {
+  if (!text) return undefined;
+  const [kind, rest] = text.split(".");
+  const level = kind === "avc1" ? ` ${h264Profile(`profile-level-id=${rest}`)}` : "";
+  return (NAMES[kind.toLowerCase()] ?? kind) + level;
+}
+
 /** Profile and level from an H.264 `fmtp` line, e.g. "Main 4.0". @param {string | undefined} line */
 function h264Profile(line) {
   const found = /profile-level-id=([0-9a-f]{2})([0-9a-f]{2})([0-9a-f]{2})/i.exec(line ?? "");
   if (!found) return "";
   const name = { 0x42: "Baseline", 0x4d: "Main", 0x58: "Extended", 0x64: "High" }[parseInt(found[1], 16)];
   return name ? `${name} ${(parseInt(found[3], 16) / 10).toFixed(1)}` : "";
+}
+
+/** Pictures are tied to the gateway's clock by a line through its reports: it takes so many seconds to lie still. */
+const SETTLE = 10;
+const MEDIAN_OF = 5;
+
+/** The delay from the gateway to the screen, from noisy single measurements. */
+export class DelayMeter {
+  constructor() {
+    /** @type {number | null} */
+    this.begun = null;
+    /** @type {number[]} */
+    this.recent = [];
+  }
+
+  /**
+   * The median of the newest measurements; null while there is none to rely on.
+   * @param {Sample} sample @param {number | null} clock what to add to our wall clock to get the gateway's, seconds
+   */
+  add(sample, clock) {
+    this.begun ??= sample.at;
+    if (sample.played === undefined || clock === null || sample.at - this.begun < SETTLE) return null;
+    this.recent = [...this.recent, Date.now() / 1000 + clock - sample.played].slice(-MEDIAN_OF);
+    return [...this.recent].sort((a, b) => a - b)[this.recent.length >> 1];
+  }
 }
 
 /**
@@ -84,16 +120,17 @@ function h264Profile(line) {
  * @property {{network?: number, buffer?: number, decode?: number, gateway?: number}} parts
  * @property {number} fps
  * @property {number} bits a second
+ * @property {number} dropped in the last interval
  * @property {number} [lossShare] 0…1, of the last interval
  */
 
 /**
  * What happened between two samples of the same way.
  * @param {Sample} old @param {Sample} now
- * @param {number | null} clock what to add to our wall clock to get the gateway's, seconds
+ * @param {number | null} through what a `DelayMeter` says
  * @returns {Measured}
  */
-export function measure(old, now, clock) {
+export function measure(old, now, through) {
   const passed = Math.max(0.001, now.at - old.at);
   const parts = { ...now.parts };
   if (now.sums && old.sums) {
@@ -104,23 +141,16 @@ export function measure(old, now, clock) {
   }
   const known = Object.values(parts).filter((part) => part !== undefined);
   const sum = known.length ? known.reduce((a, b) => a + b, 0) : undefined;
-  let delay = sum;
-  let whole = false;
-  if (now.played !== undefined && clock !== null) {
-    const through = Date.now() / 1000 + clock - now.played;
-    // two ways of measuring: one that says less than the parts we saw is wrong
-    if (through >= (sum ?? 0) - 0.02 && through < 30) {
-      delay = Math.max(through, 0);
-      whole = true;
-    }
-  }
+  // two ways of measuring: one that says much less than the parts we saw is wrong
+  const whole = through !== null && through >= (sum ?? 0) - 0.02 && through < 30;
   const received = (now.received ?? 0) - (old.received ?? 0);
   const lost = Math.max(0, (now.lost ?? 0) - (old.lost ?? 0));
   return {
-    delay,
+    delay: whole ? Math.max(through, sum ?? 0) : sum,
     whole,
     parts,
     fps: Math.max(0, (now.frames - old.frames) / passed),
+    dropped: Math.max(0, now.dropped - old.dropped),
     bits: Math.max(0, ((now.bytes - old.bytes) * 8) / passed),
     lossShare: received + lost > 0 ? lost / (received + lost) : undefined,
   };

@@ -1,12 +1,15 @@
 // @ts-check
-/** Stills: a picture a second, through everything. */
+/** Stills: a picture now and then, through everything. */
+import { Turns } from "../lib/turns.js";
 import { stillUrl } from "../lib/urls.js";
 
-const EVERY_MS = 1000;
+/** Shared by all players of a page. */
+const turns = new Turns(4);
 
 export class Stills {
-  /** @param {string} base @param {string} source @param {import("./transport.js").Events} events */
-  constructor(base, source, events) {
+  /** @param {string} base @param {string} source @param {import("./transport.js").Events} events @param {number} every seconds */
+  constructor(base, source, events, every) {
+    this.every = every;
     this.base = base;
     this.source = source;
     this.events = events;
@@ -48,16 +51,17 @@ export class Stills {
     while (!this.abort.signal.aborted) {
       const begun = performance.now();
       try {
-        await this.#next();
+        await turns.run(() => this.#next());
       } catch (error) {
         if (!this.abort.signal.aborted) this.events.failed(error instanceof Error && error.name === "Refused" ? error.message : "gateway");
         return;
       }
-      await new Promise((done) => setTimeout(done, Math.max(100, EVERY_MS - (performance.now() - begun))));
+      await new Promise((done) => setTimeout(done, Math.max(100, 1000 * this.every - (performance.now() - begun))));
     }
   }
 
   async #next() {
+    this.abort.signal.throwIfAborted();
     const response = await fetch(stillUrl(this.source, {}, this.base), { signal: this.abort.signal, cache: "no-store" });
     if (!response.ok) throw Object.assign(new Error(refusal(response.status, await response.text())), { name: "Refused" });
     const blob = await response.blob();

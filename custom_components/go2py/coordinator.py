@@ -1,0 +1,304 @@
+"""What is known of a gateway, fed by its events; and which cameras it has been given."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from homeassistant.config_entries import ConfigEntry, ConfigSubentry
+from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
+from homeassistant.exceptions import ConfigEntryAuthFailed, ConfigEntryError, ConfigEntryNotReady
+from homeassistant.helpers import device_registry as dr
+from homeassistant.helpers.event import async_call_later, async_track_time_interval
+from homeassistant.helpers.update_coordinator import DataUpdateCoordinator
+
+from .client import (
+    GatewayClient,
+    GatewayError,
+    GatewayInfo,
+    GatewayRefused,
+    GatewayUnauthorized,
+    GatewayUnreachable,
+    NotGo2py,
+)
+from .const import (
+    CAMERA,
+    CONF_MAKER,
+    CONF_MODEL,
+    CONF_SOURCES,
+    CONF_STREAM,
+    CONF_SUB_SOURCES,
+    DOMAIN,
+    LOGGER,
+    MIN_VERSION,
+)
+from .models import Media, Stream, Streams
+
+_BACK_OFF = (1, 2, 4, 8, 15, 30)
+_MEDIA_INTERVAL = timedelta(seconds=60)
+"""One request for all cameras: codecs, sizes, rates, which events do not tell."""
+_MEDIA_AFTER_START = 3.0
+_SNAPSHOT_SECONDS = 10.0
+
+type Go2pyConfigEntry = ConfigEntry[Go2pyCoordinator]
+
+
+@dataclass(frozen=True, slots=True)
+class Camera:
+    """A camera's subentry."""
+
+    id: str
+    title: str
+    stream: str
+    sources: tuple[str, ...]
+    sub_sources: tuple[str, ...]
+    maker: str
+    model: str
+
+    @classmethod
+    def of(cls, subentry: ConfigSubentry) -> Camera:
+        data = subentry.data
+        return cls(
+            subentry.subentry_id,
+            subentry.title,
+            data[CONF_STREAM],
+            tuple(data.get(CONF_SOURCES, ())),
+            tuple(data.get(CONF_SUB_SOURCES, ())),
+            data.get(CONF_MAKER, ""),
+            data.get(CONF_MODEL, ""),
+        )
+
+    @property
+    def sub_stream(self) -> str:
+        """The small picture's stream."""
+        return f"{self.stream}_sub"
+
+    @property
+    def owned(self) -> dict[str, tuple[str, ...]]:
+        """Sources of the streams that the gateway has from us, by name."""
+        streams = {self.stream: self.sources, self.sub_stream: self.sub_sources}
+        return {name: sources for name, sources in streams.items() if sources}
+
+
+def cameras_of(entry: ConfigEntry[Any]) -> dict[str, Camera]:
+    """All cameras of a gateway by their subentry's id."""
+    return {key: Camera.of(one) for key, one in entry.subentries.items() if one.subentry_type == CAMERA}
+
+
+class Go2pyCoordinator(DataUpdateCoordinator[Streams]):
+    """One gateway: its streams as they are now, and the connection over which it tells of changes.
+
+    Listeners are called for every event; an entity looks whether its own stream is another object than before.
+    """
+
+    config_entry: Go2pyConfigEntry
+    info: GatewayInfo
+    device_id: str
+    """The gateway's device."""
+
+    def __init__(self, hass: HomeAssistant, entry: Go2pyConfigEntry, client: GatewayClient) -> None:
+        super().__init__(hass, LOGGER, config_entry=entry, name=entry.title, update_interval=None, always_update=True)
+        self.client = client
+        self.applied = dict(entry.data)
+        """The entry's data with which the connection was made."""
+        self.cameras = cameras_of(entry)
+        self.media: dict[str, Media] = {}
+        self.bit_rates: dict[str, float] = {}
+        """Bits a second from the camera, over the last minute."""
+        self.data = Streams()
+        self._adders: list[Callable[[Camera], None]] = []
+        self._owed: set[str] = set()
+        """Streams that the gateway still has to be told of; those of no camera are to go."""
+        self._lock = asyncio.Lock()
+        self._measured: tuple[float, dict[str, int]] = (0.0, {})
+        self._soon: CALLBACK_TYPE | None = None
+
+    @property
+    def connected(self) -> bool:
+        return self.last_update_success
+
+    def stream(self, name: str) -> Stream | None:
+        """A stream; None while the gateway is away or does not know it."""
+        return self.data.get(name) if self.connected else None
+
+    # --- connection ---------------------------------------------------------------------------------------------------
+
+    async def start(self) -> None:
+        """Check the gateway and wait for its first snapshot. Raises the `ConfigEntry…` errors."""
+        host = str(self.client.url.host)
+        try:
+            self.info = await self.client.info()
+        except GatewayUnauthorized as error:
+            raise ConfigEntryAuthFailed(translation_domain=DOMAIN, translation_key="invalid_auth") from error
+        except NotGo2py as error:
+            raise ConfigEntryError(
+                translation_domain=DOMAIN, translation_key="not_go2py", translation_placeholders={"host": host}
+            ) from error
+        except GatewayError as error:
+            raise self._not_ready(str(error)) from error
+        if _version(self.info.version) < MIN_VERSION:
+            raise ConfigEntryError(
+                translation_domain=DOMAIN,
+                translation_key="gateway_too_old",
+                translation_placeholders={"version": self.info.version, "needed": ".".join(map(str, MIN_VERSION))},
+            )
+        ready: asyncio.Future[None] = self.hass.loop.create_future()
+        entry = self.config_entry
+        entry.async_create_background_task(self.hass, self._listen(ready), f"go2py events of {host}")
+        try:
+            async with asyncio.timeout(_SNAPSHOT_SECONDS):
+                await ready
+        except (TimeoutError, GatewayError) as error:
+            raise self._not_ready(str(error)) from error
+        entry.async_on_unload(async_track_time_interval(self.hass, self._measure, _MEDIA_INTERVAL))
+        entry.async_on_unload(self._forget_soon)
+
+    def _not_ready(self, detail: str) -> ConfigEntryNotReady:
+        return ConfigEntryNotReady(
+            translation_domain=DOMAIN,
+            translation_key="gateway_unreachable",
+            translation_placeholders={"host": str(self.client.url.host), "detail": detail},
+        )
+
+    async def _listen(self, ready: asyncio.Future[None]) -> None:
+        """Follow the events for ever; wait longer between attempts while the gateway is away."""
+        failures = 0
+        while True:
+            try:
+                async with self.client.events() as events:
+                    async for message in events:
+                        await self._take(message, ready)
+                        failures = 0
+                error: GatewayError = GatewayUnreachable("the gateway ended the connection")
+            except GatewayUnauthorized as refusal:
+                self.async_set_update_error(refusal)
+                self.config_entry.async_start_reauth(self.hass)
+                return
+            except (GatewayError, ValueError, TypeError, KeyError, AttributeError) as failure:
+                error = failure if isinstance(failure, GatewayError) else GatewayError(f"odd event: {failure!r}")
+            if not ready.done():
+                ready.set_exception(error)
+                return
+            self.async_set_update_error(error)
+            await asyncio.sleep(_BACK_OFF[min(failures, len(_BACK_OFF) - 1)])
+            failures += 1
+
+    async def _take(self, message: dict[str, Any], ready: asyncio.Future[None]) -> None:
+        changed = self.data.apply(message)
+        if message.get("type") == "snapshot":
+            was_away = not self.connected
+            self.async_set_updated_data(self.data)
+            if was_away:
+                LOGGER.info("%s is back", self.name)
+            if not ready.done():
+                ready.set_result(None)
+            self._measure_soon()
+            await self.provide()
+        elif changed:
+            self.async_set_updated_data(self.data)
+            if message.get("type") == "source.state":
+                self._measure_soon()
+
+    # --- what the events do not tell ----------------------------------------------------------------------------------
+
+    @callback
+    def _measure_soon(self) -> None:
+        """Once for all that happens within a moment."""
+        if self._soon is None:
+            self._soon = async_call_later(self.hass, _MEDIA_AFTER_START, self._measure)
+
+    @callback
+    def _forget_soon(self) -> None:
+        if self._soon is not None:
+            self._soon()
+            self._soon = None
+
+    async def _measure(self, _: datetime) -> None:
+        self._forget_soon()
+        if not self.connected:
+            return
+        try:
+            self.media = await self.client.media()
+        except GatewayError as error:
+            LOGGER.debug("%s: no codecs and rates now: %s", self.name, error)
+            return
+        now, received = time.monotonic(), {name: media.received for name, media in self.media.items()}
+        then, before = self._measured
+        if now - then < _MEDIA_AFTER_START and before:
+            return
+        self._measured = now, received
+        self.bit_rates = {
+            name: 8 * max(0, count - before.get(name, count)) / (now - then) for name, count in received.items()
+        }
+        self.async_update_listeners()
+
+    # --- cameras ------------------------------------------------------------------------------------------------------
+
+    @callback
+    def each_camera(self, add: Callable[[Camera], None]) -> None:
+        """Call `add` for every camera there is and that will come."""
+        self._adders.append(add)
+        for camera in self.cameras.values():
+            add(camera)
+
+    @callback
+    def follow_subentries(self) -> None:
+        """Cameras were added, changed or removed in the entry: nothing else is touched."""
+        before, self.cameras = self.cameras, cameras_of(self.config_entry)
+        for key in before.keys() | self.cameras.keys():
+            old, new = before.get(key), self.cameras.get(key)
+            had, has = old.owned if old else {}, new.owned if new else {}
+            self._owed |= {name for name in had.keys() | has.keys() if had.get(name) != has.get(name)}
+            if old is None and new is not None:
+                for add in self._adders:
+                    add(new)
+            elif old is not None and new is not None and new.title != old.title:
+                self._rename(new)
+        self.async_update_listeners()
+        if self._owed:
+            self.config_entry.async_create_background_task(self.hass, self.provide(), "go2py cameras")
+
+    def _rename(self, camera: Camera) -> None:
+        dr.async_get(self.hass).async_get_or_create(
+            config_entry_id=self.config_entry.entry_id,
+            config_subentry_id=camera.id,
+            identifiers={(DOMAIN, camera.id)},
+            name=camera.title,
+        )
+
+    async def provide(self) -> None:
+        """Have the gateway's streams be as the cameras say. What fails now is done when the gateway is back."""
+        async with self._lock:
+            sources = {name: texts for camera in self.cameras.values() for name, texts in camera.owned.items()}
+            for name in sorted(self._owed | (sources.keys() - self.data.keys())):
+                try:
+                    if name in sources:
+                        await self.client.put_stream(name, sources[name])
+                    else:
+                        await self.client.delete_stream(name)
+                except GatewayRefused as error:
+                    LOGGER.warning("%s does not take the camera %s: %s", self.name, name, error)
+                except GatewayError as error:
+                    self._owed.add(name)
+                    LOGGER.debug("%s is told of %s later: %s", self.name, name, error)
+                    continue
+                self._owed.discard(name)
+
+
+async def forget_cameras(client: GatewayClient, entry: ConfigEntry[Any]) -> None:
+    """Take the streams that the integration made out of the gateway, as far as it can be reached."""
+    with suppress(GatewayError):
+        for camera in cameras_of(entry).values():
+            for name in camera.owned:
+                await client.delete_stream(name)
+
+
+def _version(text: str) -> tuple[int, ...]:
+    numbers = []
+    for part in text.split(".")[:2]:
+        digits = "".join(char for char in part if char.isdecimal())
+        numbers.append(int(digits or 0))
+    return tuple(numbers)

@@ -1,0 +1,111 @@
+"""Facts about a camera's stream."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import override
+
+from homeassistant.components.sensor import (
+    SensorDeviceClass,
+    SensorEntity,
+    SensorEntityDescription,
+    SensorStateClass,
+    StateType,
+)
+from homeassistant.const import EntityCategory, UnitOfDataRate
+from homeassistant.core import HomeAssistant
+from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
+
+from .coordinator import Camera, Go2pyConfigEntry, Go2pyCoordinator
+from .entity import Go2pyEntity
+from .models import Media, Stream
+
+PARALLEL_UPDATES = 0
+_MAX_STATE = 255
+
+
+@dataclass(frozen=True, kw_only=True)
+class Go2pySensorDescription(SensorEntityDescription):
+    """Where the value comes from: stream, media, bits a second."""
+
+    value: Callable[[Stream, Media, float | None], StateType]
+    noisy: bool = False
+
+
+SENSORS = (
+    Go2pySensorDescription(
+        key="viewers",
+        state_class=SensorStateClass.MEASUREMENT,
+        value=lambda stream, media, rate: stream.viewers,
+    ),
+    Go2pySensorDescription(key="video_codec", value=lambda stream, media, rate: media.video or None),
+    Go2pySensorDescription(key="audio_codec", value=lambda stream, media, rate: media.audio or None),
+    Go2pySensorDescription(key="resolution", value=lambda stream, media, rate: media.resolution or None),
+    Go2pySensorDescription(
+        key="last_error",
+        value=lambda stream, media, rate: stream.problem[:_MAX_STATE] or None,
+    ),
+    Go2pySensorDescription(
+        key="restarts",
+        state_class=SensorStateClass.TOTAL_INCREASING,
+        value=lambda stream, media, rate: stream.restarts,
+        noisy=True,
+    ),
+    Go2pySensorDescription(
+        key="frame_rate",
+        native_unit_of_measurement="fps",
+        state_class=SensorStateClass.MEASUREMENT,
+        suggested_display_precision=0,
+        value=lambda stream, media, rate: media.frame_rate or None,
+        noisy=True,
+    ),
+    Go2pySensorDescription(
+        key="bit_rate",
+        device_class=SensorDeviceClass.DATA_RATE,
+        native_unit_of_measurement=UnitOfDataRate.BITS_PER_SECOND,
+        suggested_unit_of_measurement=UnitOfDataRate.MEGABITS_PER_SECOND,
+        suggested_display_precision=1,
+        state_class=SensorStateClass.MEASUREMENT,
+        value=lambda stream, media, rate: rate,
+        noisy=True,
+    ),
+)
+
+
+async def async_setup_entry(
+    hass: HomeAssistant, entry: Go2pyConfigEntry, async_add_entities: AddConfigEntryEntitiesCallback
+) -> None:
+    """Add what there is to a camera, now and when cameras come."""
+    coordinator = entry.runtime_data
+
+    def add(camera: Camera) -> None:
+        sensors = [Go2pySensor(coordinator, camera, description) for description in SENSORS]
+        async_add_entities(sensors, config_subentry_id=camera.id)
+
+    coordinator.each_camera(add)
+
+
+class Go2pySensor(Go2pyEntity, SensorEntity):
+    """One fact; those that change all the time are off by default."""
+
+    entity_description: Go2pySensorDescription
+    _attr_entity_category = EntityCategory.DIAGNOSTIC
+
+    def __init__(self, coordinator: Go2pyCoordinator, camera: Camera, description: Go2pySensorDescription) -> None:
+        super().__init__(coordinator, camera, description.key)
+        self.entity_description = description
+        self._attr_translation_key = description.key
+        self._attr_entity_registry_enabled_default = not description.noisy
+
+    @override
+    def _view(self) -> tuple[object, ...]:
+        return (*super()._view(), self.media, self._rate)
+
+    @property
+    def _rate(self) -> float | None:
+        return self.coordinator.bit_rates.get(self.stream_name)
+
+    @property
+    @override
+    def native_value(self) -> StateType:
+        stream = self.gateway_stream
+        return self.entity_description.value(stream, self.media, self._rate) if stream else None
