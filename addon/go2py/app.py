@@ -19,7 +19,7 @@ from .config.load import ConfigFiles
 from .config.schema import endpoint
 from .config.store import ConfigStore
 from .config.trust import Throttle, open_gate, parse_address
-from .config.values import Config, RtspConfig
+from .config.values import NO_SECRET, Config, RtspConfig, WebRtcConfig
 from .config.watch import ConfigDiff, Watcher, report
 from .discovery.announce import Announcer, notice
 from .errors import Go2pyError
@@ -51,7 +51,8 @@ class App:
     """Everything that runs, with its owner. `run` returns the exit code, or `RESTART`."""
 
     def __init__(self, files: ConfigFiles, config: Config, supervisor: Supervisor | None = None) -> None:
-        self._config = config
+        self._config = self._opened = config
+        self._opening = asyncio.Lock()
         self._bus = Bus()
         self._registry = Registry(dial, SCHEMES, config.settings, self._bus)
         self._gate = open_gate(config.api, config.path.parent if config.path else None)
@@ -98,8 +99,7 @@ class App:
     async def _start(self) -> None:
         config = self._config
         self._adopt(config)
-        if config.app.enabled("rtsp") and config.rtsp.listen:
-            await self._start_rtsp(config.rtsp)
+        await self._start_rtsp(config)
         self._watcher.start()
         await self._api.start()
         self._announce()
@@ -112,6 +112,8 @@ class App:
         try:
             async with asyncio.timeout(STOP_SECONDS):
                 self._watcher.close()
+                for task in self._tasks:
+                    task.cancel()
                 farewell = asyncio.ensure_future(self._leave())  # takes its time, as the network wants it
                 if self._supervisor is not None:
                     await self._supervisor.close()
@@ -152,18 +154,30 @@ class App:
                 if name not in config.preload:
                     self._registry.unload(name)
             self._preload(config)
-        if diff.sections & {"api", "app"}:
+        if diff.sections & {"api", "app", "rtsp", "webrtc"}:
             self._background(self._reopen())
         elif "discovery" in diff.sections:
             self._announce()
         if "log" in diff.sections:
             self._background(_set_up_log(config.log))
-        if later := sorted(diff.sections & {"rtsp", "webrtc", "app", "settings"}):
-            _log.warning("reload: changes in %s take effect at the next start", ", ".join(later))
+        if "settings" in diff.sections:
+            _log.warning("reload: changes under go2py: take effect at the next start")
         self._warm_up()
 
     async def _reopen(self) -> None:
-        await self._api.apply()
+        """Listen as the configuration says now; who watches through a door that changed has to come again."""
+        async with self._opening:
+            before, config = self._opened, self._config
+            self._opened = config
+            await self._api.apply()
+            if _rtsp_door(before) != _rtsp_door(config):
+                if self._rtsp is not None:
+                    await self._rtsp.close()
+                    self._rtsp = None
+                await self._start_rtsp(config)
+            if _webrtc_door(before) != _webrtc_door(config):
+                await self._webrtc.close()
+                self._warm_up()
         self._announce()
 
     def _announce(self) -> None:
@@ -206,25 +220,27 @@ class App:
 
     # --- services ----------------------------------------------------------------------------------------------------
 
-    async def _start_rtsp(self, config: RtspConfig) -> None:
-        address = endpoint(config.listen)
-        assert address is not None
+    async def _start_rtsp(self, config: Config) -> None:
+        rtsp = _rtsp_door(config)
+        address = endpoint(rtsp.listen) if rtsp else None
+        if rtsp is None or address is None:
+            return
         self._rtsp = RtspServer(
             self._registry,
             authorize=self._rtsp_guard,
-            udp=config.udp,
-            default_query=config.default_query,
-            packet_size=config.pkt_size,
+            udp=rtsp.udp,
+            default_query=rtsp.default_query,
+            packet_size=rtsp.pkt_size,
         )
         try:
             await self._rtsp.start(address.host, address.port)
         except OSError as error:
             _rtsp_log.error(
                 "cannot listen on %s (%s): choose another port under rtsp.listen, or stop what uses it",
-                config.listen, error.strerror,
+                rtsp.listen, error.strerror,
             )  # fmt: skip
         else:
-            _rtsp_log.info("listen", extra=fields(addr=config.listen))
+            _rtsp_log.info("listen", extra=fields(addr=rtsp.listen))
 
     def _rtsp_guard(self, peer: str) -> Guard | None:
         """go2rtc's rule: from loopback never, else its own credentials or, without them, the gateway's."""
@@ -322,11 +338,13 @@ class Lazy[T: Closable]:
             await asyncio.wait((self._task,))
 
     async def close(self) -> None:
-        if self._task is None:
+        """End it; who asks next gets a new one."""
+        task, self._task = self._task, None
+        if task is None:
             return
-        if not self._task.done():
-            self._task.cancel()
-        (made,) = await asyncio.gather(self._task, return_exceptions=True)
+        if not task.done():
+            task.cancel()
+        (made,) = await asyncio.gather(task, return_exceptions=True)
         if not isinstance(made, BaseException):
             await made.close()
 
@@ -334,6 +352,17 @@ class Lazy[T: Closable]:
 def _log_failure(task: asyncio.Task[Any]) -> None:
     if not task.cancelled() and (error := task.exception()) is not None:
         _log.error("%s failed", task.get_name(), exc_info=error)
+
+
+def _rtsp_door(config: Config) -> RtspConfig | None:
+    """What the RTSP server is made from; credentials are looked at with every connection."""
+    rtsp = config.rtsp
+    open_ = config.app.enabled("rtsp") and rtsp.listen
+    return replace(rtsp, username="", password=NO_SECRET) if open_ else None
+
+
+def _webrtc_door(config: Config) -> WebRtcConfig | None:
+    return config.webrtc if config.app.enabled("webrtc") else None
 
 
 def _is_loopback(peer: str) -> bool:

@@ -169,7 +169,7 @@ class Survey:
 
     @classmethod
     def parse(cls, data: Mapping[str, Any]) -> Self:
-        problem = next(iter(data.get("problems") or ()), {})
+        problem: Mapping[str, Any] = next(iter(data.get("problems") or ()), {})
         streams = reversed(data.get("streams") or ())  # the first of a role counts
         return cls(
             str(data.get("maker", "")),

@@ -27,12 +27,6 @@ async def gateway(tmp_path: Path) -> AsyncIterator[Gateway]:
         yield gateway
 
 
-@pytest.fixture
-async def http(gateway: Gateway) -> AsyncIterator[ClientSession]:
-    async with ClientSession(gateway.url) as session:
-        yield session
-
-
 async def test_config_is_masked_and_masks_sent_back_keep_what_is_stored(gateway: Gateway, http: ClientSession) -> None:
     async with http.get("/api/config") as answer:
         assert answer.content_type == "application/yaml"

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -13,18 +12,6 @@ from go2py.api import events
 from go2py.streams.negotiate import wants_from_query
 from go2py.streams.reader import ReaderInfo
 from tests.fakes.gateway import Gateway
-
-
-@pytest.fixture
-async def gateway(tmp_path: Path) -> AsyncIterator[Gateway]:
-    async with Gateway(tmp_path) as gateway:
-        yield gateway
-
-
-@pytest.fixture
-async def http(gateway: Gateway) -> AsyncIterator[ClientSession]:
-    async with ClientSession(gateway.url) as session:
-        yield session
 
 
 async def receive(socket: ClientWebSocketResponse, kind: str) -> dict[str, Any]:

@@ -1,8 +1,6 @@
 """`/api/frame.jpeg`."""
 
-from collections.abc import AsyncIterator
 from email.utils import parsedate_to_datetime
-from pathlib import Path
 
 import pytest
 from aiohttp import ClientSession
@@ -10,18 +8,6 @@ from aiohttp import ClientSession
 from go2py.api.frame import attachment, parse_duration
 from go2py.errors import ProtocolError, Unreachable
 from tests.fakes.gateway import Gateway
-
-
-@pytest.fixture
-async def gateway(tmp_path: Path) -> AsyncIterator[Gateway]:
-    async with Gateway(tmp_path) as gateway:
-        yield gateway
-
-
-@pytest.fixture
-async def http(gateway: Gateway) -> AsyncIterator[ClientSession]:
-    async with ClientSession(gateway.url) as session:
-        yield session
 
 
 async def test_a_picture_and_its_age(gateway: Gateway, http: ClientSession) -> None:

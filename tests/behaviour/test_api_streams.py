@@ -18,12 +18,6 @@ async def gateway(tmp_path: Path) -> AsyncIterator[Gateway]:
         yield gateway
 
 
-@pytest.fixture
-async def http(gateway: Gateway) -> AsyncIterator[ClientSession]:
-    async with ClientSession(gateway.url) as session:
-        yield session
-
-
 async def test_about(gateway: Gateway, http: ClientSession) -> None:
     async with http.get("/api") as answer:
         text = await answer.text()

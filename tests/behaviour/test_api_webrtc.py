@@ -2,8 +2,6 @@
 
 import base64
 import json
-from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 from aiohttp import ClientSession
@@ -14,23 +12,6 @@ from tests.fakes.gateway import Gateway
 
 WHEP = {"Content-Type": "application/sdp"}
 TRICKLE = {"Content-Type": "application/trickle-ice-sdpfrag"}
-
-
-@pytest.fixture
-async def gateway(tmp_path: Path) -> AsyncIterator[Gateway]:
-    async with Gateway(tmp_path) as gateway:
-        yield gateway
-
-
-@pytest.fixture
-async def http(gateway: Gateway) -> AsyncIterator[ClientSession]:
-    async with ClientSession(gateway.url) as session:
-        yield session
-
-
-@pytest.fixture
-def offer(root: Path) -> str:
-    return (root / "tests/captures/offers/chromium_view.sdp").read_text()
 
 
 async def test_json(gateway: Gateway, http: ClientSession, offer: str) -> None:

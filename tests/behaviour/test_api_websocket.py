@@ -2,8 +2,6 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,23 +10,6 @@ from aiohttp import ClientSession, ClientWebSocketResponse, WSMsgType
 from tests.fakes.gateway import Gateway
 
 CODECS = "avc1.640029,avc1.64002A,hvc1.1.6.L153.B0,mp4a.40.2,flac,opus"
-
-
-@pytest.fixture
-async def gateway(tmp_path: Path) -> AsyncIterator[Gateway]:
-    async with Gateway(tmp_path) as gateway:
-        yield gateway
-
-
-@pytest.fixture
-async def http(gateway: Gateway) -> AsyncIterator[ClientSession]:
-    async with ClientSession(gateway.url) as session:
-        yield session
-
-
-@pytest.fixture
-def offer(root: Path) -> str:
-    return (root / "tests/captures/offers/chromium_view.sdp").read_text()
 
 
 async def text(socket: ClientWebSocketResponse) -> Any:

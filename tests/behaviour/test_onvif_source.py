@@ -1,15 +1,19 @@
 """A viewer of an ONVIF source sees the camera behind it, however awkwardly the device answers."""
 
+from pathlib import Path
 from urllib.parse import quote
 
 import pytest
 
 from go2py.errors import ProtocolError, SourceError, Unauthorized, Unreachable, Unsupported
 from go2py.sources.registry import dial, explore
+from go2py.streams.negotiate import wants_from_query
+from go2py.streams.reader import ReaderInfo
 from go2py.streams.source import SourceUrl
 from tests.fakes.onvif_device import Device, FakeProfile, Script
 from tests.fakes.rtsp_camera import Camera
 from tests.fakes.rtsp_camera import Script as CameraScript
+from tests.fakes.running import Running, until
 from tests.fakes.sink import watching
 
 PASSWORD = "p@ss/word:1"
@@ -168,3 +172,26 @@ async def test_explore_lists_everything_and_survives_what_is_missing(camera_scri
             assert PASSWORD not in repr(found)
             script.snapshot = ""
             assert not (await explore(source_url(device))).snapshot
+
+
+async def test_viewers_of_a_whole_gateway_see_it(camera_script: CameraScript, tmp_path: Path) -> None:
+    """Added as text, found in no listing with its password, and followed when the stream moves to another port."""
+    async with (
+        Camera(camera_script) as camera,
+        Camera(camera_script) as moved,
+        Device(Script("admin", PASSWORD, profiles=profiles(camera))) as device,
+        Running(tmp_path, {"door": source_url(device).raw}) as gateway,
+    ):
+        stream = gateway.registry.require("door")
+        attachment = await stream.attach(ReaderInfo("test"), wants_from_query(()))
+        track = attachment.tracks[0]
+        await until(lambda: track.units > 5)
+        text = str(await gateway.info())
+        assert f"onvif://***@{device.place}" in text
+        assert "p%40ss" not in text
+        device.script.profiles = profiles(moved)
+        before = track.units
+        await camera.stop()
+        await until(lambda: track.units > before + 5)
+        assert moved.seen.playing == 1
+        attachment.close()

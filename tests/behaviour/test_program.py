@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import signal
 import sys
 from asyncio.subprocess import DEVNULL, PIPE
 from pathlib import Path
@@ -10,10 +11,10 @@ from typing import Any
 import pytest
 
 from tests.fakes.rtsp_camera import Camera, Script
-from tests.fakes.running import Process, until
+from tests.fakes.running import Process, free_ports, until
 from tests.fakes.viewers import MseViewer, watch
 
-HEAVY = {"av", "aiortc", "numpy", "ruamel.yaml", "zeroconf", "pyhap"}
+HEAVY = {"av", "aiortc", "numpy", "zeroconf", "pyhap"}
 WEBRTC = {"OpenSSL", "pylibsrtp", "cryptography"}
 
 
@@ -51,6 +52,42 @@ async def test_a_restart_keeps_process_and_arguments(tmp_path: Path) -> None:
         async with gateway.http.post("/api/exit?code=3") as answer:
             assert answer.status == 200
         assert await asyncio.wait_for(gateway.process.wait(), 10) == 3
+
+
+async def closed(port: int) -> None:
+    """Wait until nobody listens there."""
+    async with asyncio.timeout(20):
+        while True:
+            try:
+                _, writer = await asyncio.open_connection("127.0.0.1", port)
+            except ConnectionRefusedError:
+                return
+            writer.close()
+            await asyncio.sleep(0.05)
+
+
+async def test_a_hangup_moves_the_doors_and_touches_nobody_else(tmp_path: Path) -> None:
+    async with (
+        Process(tmp_path, {"door": "demo:?size=160x120"}) as gateway,
+        watch(gateway, outputs=(MseViewer,)) as (mse,),
+    ):
+        await until(lambda: b"[webrtc] listen" in gateway.log)
+        before, moved = gateway.rtsp_port, free_ports(2)
+        gateway.rtsp_port, gateway.webrtc_port = moved
+        lines = []
+        for section, port in zip(("rtsp", "webrtc"), moved, strict=True):
+            gateway.config[section]["listen"] = f"127.0.0.1:{port}"
+            lines.append(f"[{section}] listen addr=127.0.0.1:{port}".encode())
+        gateway.write()
+        gateway.process.send_signal(signal.SIGHUP)
+        await until(lambda: all(line in gateway.log for line in lines))
+        await closed(before)
+        async with watch(gateway):
+            await mse.sees()
+        gateway.config["app"] = {"modules": ["api", "ws"]}
+        gateway.write()
+        gateway.process.send_signal(signal.SIGHUP)
+        await closed(gateway.rtsp_port)
 
 
 async def test_sources_that_nobody_can_dial_are_told(tmp_path: Path) -> None:

@@ -24,6 +24,10 @@ class FakeGateway:
         self.picture: bytes | asyncio.Event = JPEG
         self.script: list[dict[str, Any]] = [{"type": "webrtc", "value": {"type": "answer", "sdp": "v=0 answer"}}]
         """What follows an offer; None in place of it keeps silent."""
+        self.devices: list[dict[str, Any]] = []
+        self.survey: dict[str, Any] = {}
+        """What a look at any camera brings."""
+        self.surveyed: list[dict[str, Any]] = []
         self.said: list[dict[str, Any]] = []
         """What viewers said on `/api/ws`."""
         self.asked: list[str] = []
@@ -35,6 +39,8 @@ class FakeGateway:
         app.router.add_route("*", "/api/streams", self._streams)
         app.router.add_get("/api/frame.jpeg", self._frame)
         app.router.add_get("/api/events", self._events)
+        app.router.add_get("/api/discovery", self._search)
+        app.router.add_post("/api/discovery/probe", self._survey)
         app.router.add_get("/api/ws", self._signalling)
         self._server = TestServer(app)
 
@@ -98,6 +104,13 @@ class FakeGateway:
             case _:
                 return web.json_response({name: {"producers": [self.producer]} for name in self.streams})
         return web.Response()
+
+    async def _search(self, request: web.Request) -> web.Response:
+        return web.json_response({"devices": self.devices})
+
+    async def _survey(self, request: web.Request) -> web.Response:
+        self.surveyed.append(await request.json())
+        return web.json_response(self.survey)
 
     async def _frame(self, request: web.Request) -> web.Response:
         if isinstance(self.picture, asyncio.Event):

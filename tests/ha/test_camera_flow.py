@@ -4,10 +4,13 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
+from homeassistant.components.camera import async_get_stream_source
 from homeassistant.config_entries import SOURCE_USER
 from homeassistant.const import CONF_NAME, CONF_PASSWORD, CONF_USERNAME
 from homeassistant.core import HomeAssistant
 from homeassistant.data_entry_flow import FlowResultType
+from homeassistant.helpers import device_registry as dr
+from homeassistant.helpers import entity_registry as er
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
@@ -27,6 +30,11 @@ async def entry(hass: HomeAssistant, fake: FakeGateway) -> AsyncIterator[MockCon
 
 
 async def start(hass: HomeAssistant, entry: MockConfigEntry) -> Any:
+    """The form for an address."""
+    return await enter(hass, await begin(hass, entry), next_step_id="address")
+
+
+async def begin(hass: HomeAssistant, entry: MockConfigEntry) -> Any:
     return await hass.config_entries.subentries.async_init((entry.entry_id, "camera"), context={"source": SOURCE_USER})
 
 
@@ -37,7 +45,6 @@ async def enter(hass: HomeAssistant, flow: Any, **data: Any) -> Any:
 async def test_a_link_with_a_password(hass: HomeAssistant, fake: FakeGateway, entry: MockConfigEntry) -> None:
     door = hass.states.get("camera.door")
     flow = await start(hass, entry)
-    assert flow["step_id"] == "address"  # the gateway has no other stream
     flow = await enter(
         hass, flow, source=" rtsp://10.0.0.5/main ", **{CONF_USERNAME: "user", CONF_PASSWORD: "p@ss:w/rd"}
     )
@@ -53,17 +60,96 @@ async def test_a_link_with_a_password(hass: HomeAssistant, fake: FakeGateway, en
     assert hass.states.get("camera.door") is door
 
 
-async def test_an_address_tries_the_usual_paths(hass: HomeAssistant, fake: FakeGateway, entry: MockConfigEntry) -> None:
-    fake.refuse["GET /api/streams"] = (500, "streams: 10.0.0.5:554 has no stream at this path (404); check the path")
-    flow = await start(hass, entry)
-    flow = await enter(hass, flow, source="10.0.0.5")
-    assert flow["errors"] == {"base": "camera_path"}
-    tried = [line for line in fake.asked if line.startswith("PATCH")]
-    assert any("Streaming/Channels/101" in line for line in tried)
-    assert any("h264Preview_01_main" in line for line in tried)
-    fake.refuse.clear()
-    flow = await enter(hass, flow, source="10.0.0.5:8554")
+SURVEY = {
+    "address": "10.0.0.5",
+    "maker": "Acme",
+    "model": "Eye 3",
+    "streams": [
+        {"role": "sub", "source": "rtsp://10.0.0.5/2"},
+        {"role": "main", "source": "rtsp://10.0.0.5/1"},
+        {"role": "main", "source": "rtsp://10.0.0.5/3"},
+        {"role": "other", "source": ""},
+    ],
+    "problems": [{"code": "onvif_unauthorized", "message": "ONVIF has users of its own"}],
+}
+LOGIN = {CONF_USERNAME: "me", CONF_PASSWORD: "secret"}
+
+
+async def test_an_address_is_enough(hass: HomeAssistant, fake: FakeGateway, entry: MockConfigEntry) -> None:
+    fake.survey = SURVEY
+    flow = await enter(hass, await start(hass, entry), source="10.0.0.5", **LOGIN)
+    assert fake.surveyed == [{"address": "10.0.0.5", "username": "me", "password": "secret"}]
     assert flow["step_id"] == "confirm"
+    await enter(hass, flow, **{CONF_NAME: " "})
+    await settle(hass, lambda: "acme_eye_3_sub" in fake.streams)
+    assert fake.streams["acme_eye_3"] == ["rtsp://me:secret@10.0.0.5/1"]
+    assert fake.streams["acme_eye_3_sub"] == ["rtsp://me:secret@10.0.0.5/2"]
+    await settle(hass, lambda: hass.states.get("camera.acme_eye_3"))
+    sub = er.async_get(hass).async_get("camera.acme_eye_3_sub_stream")
+    assert sub is not None
+    assert sub.disabled_by is er.RegistryEntryDisabler.INTEGRATION
+    device = dr.async_get(hass).async_get(sub.device_id or "")
+    assert isinstance(device, dr.DeviceEntry)
+    assert (device.manufacturer, device.model) == ("Acme", "Eye 3")
+    er.async_get(hass).async_update_entity(sub.entity_id, disabled_by=None)
+    await hass.config_entries.async_reload(entry.entry_id)
+    await settle(hass, lambda: hass.states.is_state("camera.acme_eye_3_sub_stream", "idle"))
+    source = await async_get_stream_source(hass, sub.entity_id)
+    assert source is not None
+    assert source.endswith("/acme_eye_3_sub")
+
+    camera = next(one for one in entry.subentries.values() if one.unique_id == "acme_eye_3")
+    flow = await entry.start_subentry_reconfigure_flow(hass, camera.subentry_id)
+    change = {CONF_NAME: "Eye", "sources": ["rtsp://10.0.0.5/1"], CONF_USERNAME: "me", CONF_PASSWORD: "new"}
+    assert (await enter(hass, flow, **change))["reason"] == "reconfigure_successful"
+    await settle(hass, lambda: fake.streams["acme_eye_3_sub"] == ["rtsp://me:new@10.0.0.5/2"])
+    assert fake.streams["acme_eye_3"] == ["rtsp://me:new@10.0.0.5/1"]
+    hass.config_entries.async_remove_subentry(entry, camera.subentry_id)
+    await settle(hass, lambda: set(fake.streams) == {"door"})
+
+
+@pytest.mark.parametrize(
+    ("code", "key"),
+    [
+        ("unreachable", "camera_unreachable"),
+        ("closed", "camera_port_closed"),
+        ("credentials_needed", "camera_auth_needed"),
+        ("unauthorized", "camera_auth"),
+        ("busy", "camera_busy"),
+        ("no_stream", "camera_no_stream"),
+        ("failed", "camera_error"),
+    ],
+)
+async def test_an_address_with_a_problem(
+    hass: HomeAssistant, fake: FakeGateway, entry: MockConfigEntry, code: str, key: str
+) -> None:
+    fake.survey = {"streams": [], "problems": [{"code": code, "message": "because"}]}
+    flow = await enter(hass, await start(hass, entry), source="10.0.0.5")
+    assert flow["errors"] == {"base": key}
+
+
+async def test_found_on_the_network(hass: HomeAssistant, fake: FakeGateway, entry: MockConfigEntry) -> None:
+    menu = await begin(hass, entry)
+    fake.refuse["GET /api/discovery"] = 503, "enough searches are under way"
+    assert (await enter(hass, menu, next_step_id="search"))["reason"] == "search_failed"
+    fake.refuse.clear()
+    menu = await begin(hass, entry)
+    fake.devices = [{"address": "10.0.0.4", "name": "Known", "streams": ["door"]}]
+    nothing = await enter(hass, menu, next_step_id="search")
+    assert nothing["step_id"] == "nothing_found"
+    fake.devices += [{"address": "10.0.0.5", "name": "EYE", "maker": "Acme", "model": "Eye 3"}, {"address": "10.0.0.6"}]
+    found = await enter(hass, nothing, next_step_id="search")
+    assert found["step_id"] == "search"
+    (device,) = (selector for key, selector in found["data_schema"].schema.items() if key == "device")
+    labels = {option["value"]: option["label"] for option in device.config["options"]}
+    assert labels == {"10.0.0.5": "Acme Eye 3 (10.0.0.5)", "10.0.0.6": "10.0.0.6"}
+    fake.survey = {"streams": [], "problems": [{"code": "unauthorized", "message": ""}]}
+    wrong = await enter(hass, found, device="10.0.0.5", **LOGIN)
+    assert wrong["errors"] == {"base": "camera_auth"}
+    fake.survey = SURVEY
+    flow = await enter(hass, wrong, device="10.0.0.5", **LOGIN)
+    assert flow["step_id"] == "confirm"
+    await enter(hass, flow, **{CONF_NAME: "Eye"})
 
 
 @pytest.mark.parametrize(
@@ -129,8 +215,8 @@ async def test_one_that_the_gateway_has(hass: HomeAssistant, fake: FakeGateway, 
     fake.streams["garage"] = []
     await fake.tell("stream.added", stream="garage", sources=[], readers=[])
     await settle(hass, lambda: "garage" in entry.runtime_data.data)
-    menu = await start(hass, entry)
-    assert menu["type"] is FlowResultType.MENU
+    menu = await begin(hass, entry)
+    assert menu["menu_options"] == ["search", "address", "existing"]
     flow = await enter(hass, menu, next_step_id="existing")
     done = await enter(hass, flow, stream="garage")
     assert done["type"] is FlowResultType.CREATE_ENTRY
@@ -199,7 +285,7 @@ async def test_the_same_name_twice(hass: HomeAssistant, fake: FakeGateway, entry
 
 async def test_without_a_gateway(hass: HomeAssistant, entry: MockConfigEntry) -> None:
     await hass.config_entries.async_unload(entry.entry_id)
-    assert (await start(hass, entry))["reason"] == "gateway_not_connected"
+    assert (await begin(hass, entry))["reason"] == "gateway_not_connected"
     (door,) = entry.subentries
     flow = await entry.start_subentry_reconfigure_flow(hass, door)
     assert flow["reason"] == "gateway_not_connected"

@@ -39,6 +39,8 @@ async def test_from_nothing_to_a_picture(
     await hass.config_entries.subentries.async_configure(flow_id, {"next_step_id": "address"})
     unreachable = await hass.config_entries.subentries.async_configure(flow_id, {"source": "rtsp://127.0.0.1:9/x"})
     assert unreachable["errors"] == {"base": "camera_port_closed"}
+    nobody = await hass.config_entries.subentries.async_configure(flow_id, {"source": "127.0.0.1:9"})
+    assert nobody["errors"] in ({"base": "camera_port_closed"}, {"base": "camera_no_stream"})
     found = await hass.config_entries.subentries.async_configure(flow_id, {"source": "demo:?size=320x240"})
     assert found["step_id"] == "confirm"
     shown = found["description_placeholders"]
@@ -58,7 +60,7 @@ async def test_from_nothing_to_a_picture(
     assert created["type"] is FlowResultType.CREATE_ENTRY
     await settle(hass, lambda: (state := hass.states.get("camera.kuche_sud")) and state.state == "idle")
     (subentry,) = entry.subentries.values()
-    assert subentry.data == {"stream": "kuche_sud", "sources": ["demo:?size=320x240"]}
+    assert (subentry.data["stream"], subentry.data["sources"]) == ("kuche_sud", ["demo:?size=320x240"])
 
     picture = await async_get_image(hass, "camera.kuche_sud", width=160, height=120)
     assert Image.open(io.BytesIO(picture.content)).size == (160, 120)

@@ -6,11 +6,10 @@ from custom_components.go2py.client import sentence
 from custom_components.go2py.config_flow import normalize
 from custom_components.go2py.reasons import KEYS, reason_key
 from custom_components.go2py.sources import (
-    PATHS,
     InvalidSource,
-    candidates,
     credentials_of,
     host_of,
+    is_address,
     masked,
     with_credentials,
     without_credentials,
@@ -18,22 +17,19 @@ from custom_components.go2py.sources import (
 
 
 @pytest.mark.parametrize("text", ["192.168.1.20", "cam.local", "cam-1:8554", "[fd00::1]", "[fd00::1]:554", "camera/"])
-def test_an_address_means_the_usual_paths(text: str) -> None:
-    tried = list(candidates(text, "me", "a b"))
-    assert len(tried) == len(PATHS)
-    assert all(source.startswith("rtsp://me:a%20b@") for source in tried)
-    assert any(source.endswith("user=me_password=a%20b_channel=0_stream=0.sdp") for source in tried)
+def test_an_address(text: str) -> None:
+    assert is_address(text)
 
 
 @pytest.mark.parametrize("text", ["rtsp://cam/1", "demo:", "ffmpeg:rtsp://cam/1#video=h264", "tapo://cam"])
-def test_a_source_is_itself(text: str) -> None:
-    assert list(candidates(f" {text} ")) == [text]
+def test_a_source(text: str) -> None:
+    assert not is_address(text)
 
 
-@pytest.mark.parametrize("text", ["", "two words", "?", "/dev/video0", "cam/stream"])
+@pytest.mark.parametrize("text", ["", "two words", "?", "/dev/video0", "cam/stream", "cam:x" * 4000])
 def test_neither(text: str) -> None:
     with pytest.raises(InvalidSource):
-        list(candidates(text))
+        is_address(text)
 
 
 def test_credentials_go_in_and_out() -> None:
@@ -42,6 +38,8 @@ def test_credentials_go_in_and_out() -> None:
     assert credentials_of(["demo:", source]) == ("mé", "p@:/#")
     assert without_credentials(source) == "rtsp://cam:554/1?x=a@b"
     assert with_credentials("rtsp://cam/1", "", "ignored") == "rtsp://cam/1"
+    pattern = "rtsp://cam/user={user}_password={password}.sdp"
+    assert with_credentials(pattern, "me", "a b") == "rtsp://me:a%20b@cam/user=me_password=a%20b.sdp"
     assert host_of(source) == "cam:554"
     assert host_of("demo:?fps=5") == "demo:?fps=5"
 

@@ -50,7 +50,7 @@ def test_a_language_is_complete(language: str) -> None:
 def test_every_text_that_the_code_names() -> None:
     english = texts("en")
     camera = english["config_subentries"]["camera"]
-    errors = {*KEYS, "camera_source", "gateway_lost", "gateway_refused"}
+    errors = {*KEYS, "camera_source", "gateway_lost", "gateway_refused", "camera_auth_needed", "camera_no_stream"}
     assert set(camera["error"]) == errors == set(english["issues"]["camera_auth"]["fix_flow"]["error"])
     flow, subflow = ((INTEGRATION / f"{name}.py").read_text() for name in ("config_flow", "camera_flow"))
     for source, section in ((flow, english["config"]), (subflow, camera)):

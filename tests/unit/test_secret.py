@@ -65,3 +65,10 @@ def test_json_stays_json() -> None:
     assert json.loads(json.dumps(masked(value))) == {
         "a": "x *** y", "rtsp://***@h": [1, True, None, "rtsp://***@h"], "t": ["a&token=***"],
     }  # fmt: skip
+
+
+def test_a_password_that_is_a_word_of_ours_breaks_no_answer() -> None:
+    secret.remember("video")
+    secret.remember("Streams")
+    assert secret.masked({"streams": ["video, recvonly, H264"]}) == {"streams": ["video, recvonly, H264"]}
+    assert secret.mask("rtsp://admin:video@host/") == "rtsp://***@host/"

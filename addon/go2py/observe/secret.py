@@ -60,29 +60,46 @@ class Secret:
         raise TypeError("a secret is not written anywhere")
 
 
+_OUR_WORDS = re.compile(
+    r"audio|video|main|streams?|sources?|state|live|idle|waiting|connecting|reason|demo|rtsp|webrtc|https?|recvonly|"
+    r"sendonly|producers|consumers|medias|senders|receivers|codec|name|channels|bytes|packets|true|false|admin|user|"
+    r"password|username|error|info|warning|debug|config|listen|camera|go2py|go2rtc|image|snapshot",
+    re.IGNORECASE,
+)
+
+
 def remember(value: str) -> None:
-    """Have `mask` replace this value wherever it occurs, percent-encoded too (too short ones are ignored)."""
+    """Have `mask` replace this value wherever it occurs, percent-encoded too.
+
+    Too short ones and words of our own answers are left to the rules for URLs: a password `video` would break them.
+    """
     global _search  # noqa: PLW0603  what is known is known to the whole process
-    if len(value) >= MIN_SECRET and value not in _known:
+    if len(value) >= MIN_SECRET and value not in _known and not _OUR_WORDS.fullmatch(value):
         _known.update({value, quote(value, safe="")})
         _search = re.compile("|".join(map(re.escape, sorted(_known, key=len, reverse=True))))
 
 
 def mask(text: str) -> str:
     """The text with user infos and secret parameters of URLs and all remembered secrets replaced by `***`."""
+    text = _mask_url(text)
+    return _search.sub(MASK, text) if _search else text
+
+
+def _mask_url(text: str) -> str:
     if "://" in text:
         text = USERINFO.sub(f"://{MASK}@", text)
     if "=" in text:
         text = PARAMETER.sub(lambda match: f"{match[0][: match.start('value') - match.start()]}{MASK}", text)
-    return _search.sub(MASK, text) if _search else text
+    return text
 
 
 def masked(value: Any) -> Any:
-    """A JSON value with all its texts masked, keys included; do this before encoding, a mask behind it breaks JSON."""
+    """A JSON value with all its texts masked; do this before encoding, a mask behind it breaks JSON. Of keys, which may
+    be streams named after their URL, only what is secret in a URL."""
     if isinstance(value, str):
         return mask(value)
     if isinstance(value, dict):
-        return {mask(key) if isinstance(key, str) else key: masked(item) for key, item in value.items()}
+        return {_mask_url(key) if isinstance(key, str) else key: masked(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [masked(item) for item in value]
     return value

@@ -9,7 +9,6 @@ from bisect import bisect_right
 from collections import deque
 from collections.abc import Callable, Sequence
 from operator import itemgetter
-from statistics import median
 
 INITIAL = 48e6
 """Bits a second assumed of a path of which nothing is known: a local network."""
@@ -121,7 +120,7 @@ class Bandwidth:
         span = tail[-1][0] - tail[0][0]
         bits = 8 * sum(size for _, size in tail[1:])
         self._samples.append(min(bits * 1e6 / span, UNLIMITED) if span > 0 else UNLIMITED)
-        self.capacity = median(self._samples)
+        self.capacity = sorted(self._samples)[len(self._samples) // 2]
 
 
 class BurstWatch:

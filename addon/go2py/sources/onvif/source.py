@@ -5,7 +5,7 @@ from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from typing import override
 
-from ...errors import ProtocolError, SourceError, Unauthorized, Unreachable, Unsupported
+from ...errors import Busy, ProtocolError, SourceError, Unauthorized, Unreachable, Unsupported
 from ...media.unit import AccessUnit
 from ...observe.log import get_logger
 from ...protocols.onvif.answers import Profile
@@ -41,7 +41,7 @@ class OnvifSource(Source):
             known, self._found.url = self._found.url, ""
             try:
                 return await self._open(known)
-            except Unauthorized:
+            except Unauthorized, Busy:
                 raise
             except (SourceError, ProtocolError) as error:
                 _log.debug("%s: the URI that it gave before: %s; asking again", self._url.address, error)
