@@ -36,23 +36,33 @@ class ProtocolError(Go2pyError):
 
 
 class SourceError(Go2pyError):
-    """A camera cannot be used; the message says why in words of the user."""
+    """A camera cannot be used; the message says why in words of the user, `code` in one word for programs."""
+
+    code = "failed"
 
 
 class Unreachable(SourceError):
     """No connection, no answer, or the connection broke."""
 
+    code = "unreachable"
+
 
 class Unauthorized(SourceError):
     """The camera refused the user and password."""
+
+    code = "unauthorized"
 
 
 class Busy(SourceError):
     """The camera allows no further session."""
 
+    code = "busy"
+
 
 class Unsupported(SourceError):
     """go2py does not speak this scheme, codec or feature."""
+
+    code = "unsupported"
 
 
 class NegotiationError(Go2pyError):

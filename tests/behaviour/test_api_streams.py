@@ -85,6 +85,14 @@ async def test_put_writes_the_file_once_and_keeps_what_is_there(gateway: Gateway
     assert stream.sources == tuple(sources)
 
 
+async def test_put_that_cannot_be_saved_is_not_half_there(gateway: Gateway, http: ClientSession) -> None:
+    gateway.file.write_text("streams: {door: fake://camera/1}\n")
+    async with http.put("/api/streams", params={"name": "new", "src": "fake://camera/2"}) as answer:
+        saved = answer.status == 200
+    assert saved == (gateway.context.registry.get("new") is not None)
+    assert saved == ("new" in gateway.file.read_text())
+
+
 async def test_put_without_source_changes_nothing(gateway: Gateway, http: ClientSession) -> None:
     async with http.put("/api/streams", params={"name": "new"}) as answer:
         assert answer.status == 200

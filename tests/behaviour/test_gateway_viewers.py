@@ -149,6 +149,7 @@ async def test_past_the_budget_the_slowest_is_dropped_first(
             assert gateway.readers() == len(others) + 1, "only the one that held most"
             assert gateway.registry.budget.total <= 3_000_000
             assert f"{first.info.remote_addr} is the slowest reader" in caplog.text
+            assert "slowest" in str(first.ended)
         await asyncio.gather(*(viewer.sees(30) for viewer in others))
         nothing_lost(others)
 

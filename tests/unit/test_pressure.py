@@ -73,8 +73,8 @@ def test_budget_sheds_the_slowest_reader_first() -> None:
     budget = Budget(1_000)
     shed: list[str] = []
     roomy = replace(SETTINGS, reader_bytes=1 << 30)
-    slow = Pressure(roomy, budget, on_shed=lambda: shed.append("slow"))
-    quick = Pressure(roomy, budget, on_shed=lambda: shed.append("quick"))
+    slow = Pressure(roomy, budget, on_shed=lambda _: shed.append("slow"))
+    quick = Pressure(roomy, budget, on_shed=lambda _: shed.append("quick"))
     for i in range(9):
         slow.admit(KEY, slow.queued, i / 25)
         slow.wrote(100, i / 25)

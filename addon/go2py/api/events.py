@@ -87,6 +87,7 @@ def describe(stream: Stream) -> dict[str, Any]:
             "url": producer["url"],
             "state": producer.get("state", "idle"),
             "reason": producer.get("reason", ""),
+            "code": producer.get("code", ""),
             "restarts": producer.get("restarts", 0),
             "medias": producer.get("medias", []),
         }

@@ -68,8 +68,9 @@ class StreamEndpoints:
             sources = [_unmasked(source, present) for source in sources]
         if any(f"://{MASK}@" in source for source in sources):
             raise ConfigError("streams: the source has *** where user and password belong")
-        if self._registry.put(name, sources):
-            await self._save("streams", name, sources)
+        if self._registry.news(name, sources):
+            await self._save("streams", name, sources)  # what cannot be saved is not half there
+            self._registry.put(name, sources)
         return ok()
 
     async def patch(self, request: web.Request) -> web.Response:

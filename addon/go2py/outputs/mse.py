@@ -16,7 +16,7 @@ from ..media import codec as names
 from ..protocols import fmp4
 from ..protocols.websocket import message
 from ..streams.negotiate import CodecWish, Want
-from ..streams.pressure import Budget, Pressure
+from ..streams.pressure import STUCK, Budget, Pressure
 from ..streams.reader import Attachment, ReaderInfo
 from ..streams.stream import Stream
 from .muxer import Batch, Muxer
@@ -65,7 +65,7 @@ class MseSession:
         self._muxer = Muxer.shared(attachment.tracks)
         self._leave = self._muxer.join(self)
         self._pressure = Pressure(
-            settings, budget, name=attachment.name, has_video=self._muxer.video is not None, on_shed=transport.abort
+            settings, budget, name=attachment.name, has_video=self._muxer.video is not None, on_shed=self._drop
         )
         self._announced = False
         """Whether the client knows the content type: nothing binary goes before it."""
@@ -116,6 +116,11 @@ class MseSession:
             self._ended(self._attachment.ended)
         self._replay()
 
+    def _drop(self, reason: str) -> None:
+        """Not worth the wait any more; the connection's end closes the rest."""
+        self._attachment.close(reason)
+        self._transport.abort()
+
     def close(self) -> None:
         """Detach; the transport stays open. Safe to call more than once."""
         self._leave()
@@ -144,7 +149,7 @@ class MseSession:
         else:
             self._attachment.dropped(batch.track, len(units) - len(admitted))
             if pressure.stuck(now):
-                transport.abort()
+                self._drop(STUCK)
                 return
             if not admitted:
                 return

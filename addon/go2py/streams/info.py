@@ -65,10 +65,10 @@ def _producer(slot: Slot, stream: Stream) -> dict[str, Any]:
         medias = [offer.label() for offer in slot.offers or () if offer.direction != "hidden"]
         return {"url": slot.url.masked, "state": session.state, "medias": medias}
     if session is None:
-        return {"url": slot.url.masked, "state": "refused", "reason": str(slot.error)}
+        return {"url": slot.url.masked, "state": "refused", "reason": str(slot.error), "code": _code(slot)}
     head: dict[str, Any] = {"url": slot.url.masked, "state": session.state}
     if session.reason:
-        head["reason"] = session.reason
+        head["reason"], head["code"] = session.reason, session.code
     if session.restarts:
         head["restarts"] = session.restarts
     if session.info is None:
@@ -76,6 +76,10 @@ def _producer(slot: Slot, stream: Stream) -> dict[str, Any]:
     return _without_empty({"id": session.id, **_connection(session), **head, **_receivers(slot, session, stream)}) | {
         "url": slot.url.masked
     }
+
+
+def _code(slot: Slot) -> str:
+    return slot.error.code if slot.error is not None else ""
 
 
 def _connection(session: Session) -> dict[str, Any]:

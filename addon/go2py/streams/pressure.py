@@ -13,6 +13,8 @@ from ..observe.log import get_logger
 
 _log = get_logger("streams")
 
+STUCK = "took nothing for too long"
+
 
 class Budget:
     """The bytes that may wait for all readers together; past it the one with most waiting is cut."""
@@ -42,8 +44,8 @@ class Pressure:
     """Decides for each unit whether a reader gets it.
 
     `name` says who it is in the log. `dropped` counts units left out, `skips` how often a run of them began.
-    `on_shed` closes the reader when the process needs its memory back: what already waits in a transport cannot be
-    taken out of it.
+    `on_shed` closes the reader, for a reason, when the process needs its memory back: what already waits in a
+    transport cannot be taken out of it.
     """
 
     def __init__(
@@ -53,7 +55,7 @@ class Pressure:
         *,
         name: str = "a reader",
         has_video: bool = True,
-        on_shed: Callable[[], None] | None = None,
+        on_shed: Callable[[str], None] | None = None,
     ) -> None:
         self.name = name
         self.queued = 0
@@ -113,7 +115,7 @@ class Pressure:
         _log.warning("%s is the slowest reader and is cut: %d MB wait for it", self.name, self.queued >> 20)
         self.skip()
         if self._on_shed is not None:
-            self._on_shed()
+            self._on_shed("the slowest reader when memory was needed")
 
     def age(self, now: float) -> float:
         """Seconds since the oldest byte that still waits was written."""

@@ -92,11 +92,12 @@ class Attachment:
             if self.on_end is not None:
                 self.on_end(reason)
 
-    def close(self) -> None:
-        """Detach; safe to call more than once."""
+    def close(self, reason: str = "") -> None:
+        """Detach; safe to call more than once. A `reason` is for who listens on events."""
         if self._closed:
             return
         self._closed = True
+        self.ended = self.ended or reason or None
         for hold in self._holds:
             hold.release()
         self._on_close(self)

@@ -160,18 +160,22 @@ class Registry:
 
     # --- the API's verbs ---------------------------------------------------------------------------------------------
 
-    def put(self, name: str, sources: Sequence[str]) -> bool:
-        """go2rtc's PUT: a stream of this name with these sources; false if it is there already, just so.
-
-        Raises `ConfigError` for sources that must not come from outside or that nobody speaks.
-        """
+    def news(self, name: str, sources: Sequence[str]) -> bool:
+        """Whether `put` would change anything. Raises `ConfigError` as it does."""
         self._check_name(name)
         if len(sources) > MAX_SOURCES:
             raise ConfigError(f"a stream takes at most {MAX_SOURCES} sources")
         for source in sources:
             self.validate(source)
         present = self._streams.get(name)
-        if present is not None and present.sources == tuple(sources):
+        return present is None or present.sources != tuple(sources)
+
+    def put(self, name: str, sources: Sequence[str]) -> bool:
+        """go2rtc's PUT: a stream of this name with these sources; false if it is there already, just so.
+
+        Raises `ConfigError` for sources that must not come from outside or that nobody speaks.
+        """
+        if not self.news(name, sources):
             return False
         config = self._configs.get(name)
         new = replace(config, sources=tuple(sources)) if config else StreamConfig(name, tuple(sources))

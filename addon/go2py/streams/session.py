@@ -81,6 +81,11 @@ class Session:
         return frozenset().union(*(hold.offers for hold in self._holds))
 
     @property
+    def code(self) -> str:
+        """`reason` in one word: that of the error, empty where there is none."""
+        return self._error.code if self.reason and self._error is not None else ""
+
+    @property
     def readers(self) -> int:
         return len(self._holds)
 
@@ -165,7 +170,13 @@ class Session:
             return
         self.state, self.reason = state, reason
         self._bus.publish(
-            "source.state", source=self.id, url=self.spec.url.masked, state=state, reason=reason, restarts=self.restarts
+            "source.state",
+            source=self.id,
+            url=self.spec.url.masked,
+            state=state,
+            reason=reason,
+            code=self.code,
+            restarts=self.restarts,
         )
 
     async def _supervise(self) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from ...config.settings import StreamSettings
 from ...protocols import rtcp
 from ...protocols.rtsp import interleaved_header
-from ...streams.pressure import Budget, Pressure
+from ...streams.pressure import STUCK, Budget, Pressure
 from ...streams.reader import Attachment
 from .packets import Outgoing, PacketSource
 from .udp import UdpSender
@@ -48,7 +48,7 @@ class Viewer:
         self._transport = transport
         self._video = next((leg for leg in legs if leg.source.track.kind == "video"), None)
         self._pressure = Pressure(
-            settings, budget, name=attachment.name, has_video=self._video is not None, on_shed=transport.abort
+            settings, budget, name=attachment.name, has_video=self._video is not None, on_shed=self._drop
         )
         self._shown = False
 
@@ -96,7 +96,12 @@ class Viewer:
             if self._transport.get_write_buffer_size():
                 pressure.wrote(len(sent), now)
         elif pressure.stuck(now):
-            self._transport.abort()
+            self._drop(STUCK)
+
+    def _drop(self, reason: str) -> None:
+        """Not worth the wait any more; the connection's end closes the rest."""
+        self._attachment.close(reason)
+        self._transport.abort()
 
     def report(self) -> None:
         """Sender reports of all tracks that were sent."""
