@@ -115,10 +115,11 @@ class CameraFlow(ConfigSubentryFlow):
         """The picture, what the camera has, and its name."""
         assert self._found is not None
         assert self._look is not None
+        errors: dict[str, str] = {}
+        placeholders = dict(NO_ERROR)
         if user_input is not None:
             name = user_input[CONF_NAME].strip() or self._name
             stream = self._free_stream(name)
-            await self._look.close()
             data = {
                 CONF_STREAM: stream,
                 CONF_SOURCES: list(self._found.sources),
@@ -126,11 +127,20 @@ class CameraFlow(ConfigSubentryFlow):
                 CONF_MAKER: self._found.maker,
                 CONF_MODEL: self._found.model,
             }
-            return self.async_create_entry(title=name, data=data, unique_id=stream)
+            try:
+                await self._look.client.put_stream(stream, self._found.sources)
+            except GatewayError as error:
+                errors["base"] = "gateway_refused"
+                placeholders["detail"] = str(error)
+            else:
+                await self._look.close()
+                return self.async_create_entry(title=name, data=data, unique_id=stream)
         return self.async_show_form(
             step_id="confirm",
-            data_schema=self.add_suggested_values_to_schema(_NAME_SCHEMA, {CONF_NAME: self._name}),
+            data_schema=self.add_suggested_values_to_schema(_NAME_SCHEMA, user_input or {CONF_NAME: self._name}),
+            errors=errors,
             description_placeholders={
+                **placeholders,
                 "preview": preview.show(self.hass, self._look),
                 "source": without_credentials(self._found.sources[0]),
                 **_media_placeholders(self._found.media),

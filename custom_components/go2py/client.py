@@ -25,7 +25,8 @@ _TIMEOUT = 10.0
 _PROBE_TIMEOUT = 20.0
 _SEARCH_TIMEOUT = 20.0
 _SURVEY_TIMEOUT = 45.0
-_HEARTBEAT = 20.0
+_SILENCE = 20.0
+"""Seconds without an event until the gateway is asked for a sign of life, and again until it is given up."""
 _MAX_EVENT = 16 << 20
 """Bytes of a snapshot with thousands of streams."""
 _PROBE = {"video": "all", "audio": "all"}
@@ -77,10 +78,10 @@ class GatewayClient:
     async def info(self) -> GatewayInfo:
         """Raises `NotGo2py` besides the other `GatewayError`s."""
         try:
-            answer = await self._json("GET", "api")
+            answer = await self._object("GET", "api")
         except GatewayRefused as error:
             raise NotGo2py(str(error)) from error
-        if not isinstance(answer, Mapping) or not isinstance(answer.get("go2py"), str):
+        if not isinstance(answer.get("go2py"), str):
             raise NotGo2py("this is not a go2py gateway")
         listen = str((answer.get("rtsp") or {}).get("listen", ""))
         port = listen.rpartition(":")[2]
@@ -88,43 +89,41 @@ class GatewayClient:
 
     async def media(self) -> dict[str, Media]:
         """What every stream carries, by name."""
-        answer = await self._json("GET", "api/streams")
-        if not isinstance(answer, Mapping):
-            raise NotGo2py("the list of streams makes no sense")
+        answer = await self._object("GET", "api/streams")
         return {str(name): Media.parse(stream) for name, stream in answer.items()}
 
     async def put_stream(self, name: str, sources: Sequence[str]) -> None:
         """Make or change a stream and remember it."""
-        await self._text("PUT", "api/streams", [("name", name), *(("src", source) for source in sources)])
+        await self._request("PUT", "api/streams", [("name", name), *(("src", source) for source in sources)])
 
     async def try_stream(self, name: str, source: str) -> None:
         """Make a stream for now; it is gone with the gateway's next start."""
-        await self._text("PATCH", "api/streams", [("name", name), ("src", source)])
+        await self._request("PATCH", "api/streams", [("name", name), ("src", source)])
 
     async def delete_stream(self, name: str) -> None:
-        await self._text("DELETE", "api/streams", [("src", name)])
+        await self._request("DELETE", "api/streams", [("src", name)])
 
     async def probe(self, name: str) -> Media:
         """Connect to the stream's camera and tell what it offers. Raises `GatewayRefused` with the camera's reason."""
         query = [("src", name), *_PROBE.items()]
-        return Media.parse(json.loads(await self._text("GET", "api/streams", query, limit=_PROBE_TIMEOUT)))
+        return Media.parse(await self._object("GET", "api/streams", query, limit=_PROBE_TIMEOUT))
 
     async def search(self) -> list[Device]:
         """Cameras on the gateway's networks."""
-        answer = await self._json("GET", "api/discovery", limit=_SEARCH_TIMEOUT)
+        answer = await self._object("GET", "api/discovery", limit=_SEARCH_TIMEOUT)
         return [Device.parse(device) for device in answer.get("devices") or ()]
 
     async def survey(self, address: str, username: str, password: str) -> Survey:
         """Find out what the camera at an address has."""
         body = {"address": address, "username": username, "password": password}
-        answer = await self._json("POST", "api/discovery/probe", limit=_SURVEY_TIMEOUT, body=body)
+        answer = await self._object("POST", "api/discovery/probe", limit=_SURVEY_TIMEOUT, body=body)
         return Survey.parse(answer)
 
     async def frame(self, name: str, width: int = 0, height: int = 0, *, limit: float = _TIMEOUT) -> bytes:
         """The newest picture as JPEG; one that was made for somebody else half a second ago will do."""
         query = [("src", name), ("cache", "500ms")]
         query += [(key, str(value)) for key, value in (("width", width), ("height", height)) if value]
-        return await self._bytes("GET", "api/frame.jpeg", query, limit=limit)
+        return await self._request("GET", "api/frame.jpeg", query, limit=limit)
 
     def rtsp_url(self, name: str, port: int) -> str:
         """Where other programs get the stream, with the gateway's credentials."""
@@ -134,7 +133,7 @@ class GatewayClient:
     @asynccontextmanager
     async def events(self) -> AsyncIterator[AsyncIterator[dict[str, Any]]]:
         """The gateway's events, the snapshot first; the iterator ends when the gateway leaves."""
-        async with self._websocket("api/events", heartbeat=_HEARTBEAT) as socket:
+        async with self._websocket("api/events", autoping=False) as socket:
             yield _messages(socket)
 
     @asynccontextmanager
@@ -148,26 +147,31 @@ class GatewayClient:
     def _at(self, path: str, query: Sequence[tuple[str, str]] = ()) -> URL:
         return (self.url / path).with_query(query)
 
-    async def _json(self, method: str, path: str, *, limit: float = _TIMEOUT, body: Any = None) -> Any:
-        text = (await self._bytes(method, path, limit=limit, body=body)).decode("utf-8", "replace")
-        try:
-            return json.loads(text)
-        except ValueError:
-            raise NotGo2py("the answer is not JSON") from None
-
-    async def _text(
-        self, method: str, path: str, query: Sequence[tuple[str, str]] = (), *, limit: float = _TIMEOUT
-    ) -> str:
-        return (await self._bytes(method, path, query, limit=limit)).decode("utf-8", "replace")
-
-    async def _bytes(
+    async def _object(
         self,
         method: str,
         path: str,
         query: Sequence[tuple[str, str]] = (),
         *,
         limit: float = _TIMEOUT,
-        body: Any = None,
+        body: Mapping[str, Any] | None = None,
+    ) -> Mapping[str, Any]:
+        try:
+            answer = json.loads(await self._request(method, path, query, limit=limit, body=body))
+        except ValueError:
+            answer = None
+        if not isinstance(answer, Mapping):
+            raise NotGo2py("the answer makes no sense")
+        return answer
+
+    async def _request(
+        self,
+        method: str,
+        path: str,
+        query: Sequence[tuple[str, str]] = (),
+        *,
+        limit: float = _TIMEOUT,
+        body: Mapping[str, Any] | None = None,
     ) -> bytes:
         try:
             async with self._session.request(
@@ -187,14 +191,14 @@ class GatewayClient:
 
     @asynccontextmanager
     async def _websocket(
-        self, path: str, *, heartbeat: float | None = None, **query: str
+        self, path: str, *, autoping: bool = True, **query: str
     ) -> AsyncIterator[ClientWebSocketResponse]:
         try:
             async with asyncio.timeout(_TIMEOUT):
                 socket = await self._session.ws_connect(
                     self._at(path, tuple(query.items())),
                     headers=self._headers,
-                    heartbeat=heartbeat,
+                    autoping=autoping,
                     max_msg_size=_MAX_EVENT,
                 )
         except TimeoutError:
@@ -248,11 +252,26 @@ class Signalling:
 
 
 async def _messages(socket: ClientWebSocketResponse) -> AsyncIterator[dict[str, Any]]:
-    async for message in socket:
+    """Objects until the other side leaves. Raises `GatewayUnreachable` when it is silent and answers no ping."""
+    asked = False
+    while True:
+        try:
+            message = await socket.receive(_SILENCE)
+        except TimeoutError:
+            if asked:
+                raise GatewayUnreachable("the gateway fell silent") from None
+            asked = True
+            await socket.ping()
+            continue
+        asked = False
         if message.type is WSMsgType.TEXT:
             content = json.loads(message.data)
             if isinstance(content, dict):
                 yield content
+        elif message.type is WSMsgType.PING:
+            await socket.pong(message.data)
+        elif message.type is not WSMsgType.PONG:
+            return
 
 
 async def _check(response: ClientResponse) -> None:

@@ -53,7 +53,7 @@ def gateway_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealGa
         f"api: {{listen: '127.0.0.1:{api}', username: {USERNAME}, password: {PASSWORD}, local_auth: true}}\n"
         f"rtsp: {{listen: '127.0.0.1:{rtsp}'}}\n"
         f"webrtc: {{listen: ':{webrtc}'}}\n"
-        "streams: {demo: 'demo:', Garten Nord: 'demo:?size=640x360'}\n"
+        "streams:\n  demo: 'demo:'\n  Garten Nord: 'demo:?size=640x360'\n"
     )
     log = folder / "log"
     with log.open("w") as output:
@@ -121,7 +121,6 @@ async def settle(hass: HomeAssistant, check: object) -> None:
     async with asyncio.timeout(30):
         while not check():
             await asyncio.sleep(0.02)
-            await hass.async_block_till_done()
 
 
 def _free_ports() -> list[int]:

@@ -304,3 +304,14 @@ async def test_the_preview_ends_with_the_form(
         await response.read()  # ends
     async with client.get(path) as response:
         assert response.status == 404
+
+
+async def test_the_gateway_does_not_keep_it(hass: HomeAssistant, fake: FakeGateway, entry: MockConfigEntry) -> None:
+    flow = await enter(hass, await start(hass, entry), source="demo:")
+    fake.refuse["PUT /api/streams"] = 400, "go2py.yaml: cannot be changed in place; edit the file"
+    flow = await enter(hass, flow, **{CONF_NAME: "Eye"})
+    assert flow["errors"] == {"base": "gateway_refused"}
+    assert "edit the file" in flow["description_placeholders"]["detail"]
+    fake.refuse.clear()
+    assert (await enter(hass, flow, **{CONF_NAME: "Eye"}))["type"] is FlowResultType.CREATE_ENTRY
+    await settle(hass, lambda: hass.states.get("camera.eye"))

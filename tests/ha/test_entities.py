@@ -1,9 +1,12 @@
 """Entities follow the gateway's events."""
 
+import asyncio
 from datetime import timedelta
 from typing import Any
+from unittest.mock import AsyncMock
 
 import pytest
+from aiohttp import ClientWebSocketResponse
 from homeassistant.components.camera import async_get_image, async_get_stream_source
 from homeassistant.config_entries import ConfigEntryState
 from homeassistant.const import STATE_UNAVAILABLE
@@ -13,6 +16,8 @@ from homeassistant.helpers import device_registry as dr
 from homeassistant.helpers import entity_registry as er
 from homeassistant.util import dt as dt_util
 from pytest_homeassistant_custom_component.common import MockConfigEntry, async_fire_time_changed
+
+from custom_components.go2py import client
 
 from .conftest import entry_for, settle
 from .fakes import FakeGateway
@@ -194,4 +199,54 @@ async def test_a_source_that_the_gateway_does_not_take(
     entry = await setup(hass, fake, new=("foo://x",))
     await settle(hass, lambda: "does not take the camera new: source not supported" in caplog.text)
     assert hass.states.is_state("camera.new", STATE_UNAVAILABLE)
+    await hass.config_entries.async_unload(entry.entry_id)
+
+
+@pytest.mark.parametrize("event", [[], "text", {"type": "reader.added", "data": {"stream": "door"}}])
+async def test_an_odd_event_is_survived(hass: HomeAssistant, fake: FakeGateway, event: Any) -> None:
+    entry = await setup(hass, fake)
+    for socket in tuple(fake.listeners):
+        await socket.send_json(event)
+    await fake.source_state("waiting", "camera: no answer")
+    await settle(hass, lambda: hass.states.is_state("camera.door", STATE_UNAVAILABLE))
+    await settle(hass, lambda: entry.runtime_data.connected and entry.runtime_data.data["door"].problem)
+    await hass.config_entries.async_unload(entry.entry_id)
+
+
+async def test_a_change_while_the_gateway_is_away(hass: HomeAssistant, fake: FakeGateway) -> None:
+    entry = await setup(hass, fake, door=("rtsp://camera/1",))
+    fake.refuse["PUT /api/streams"] = 503, ""
+    subentry = next(iter(entry.subentries.values()))
+    hass.config_entries.async_update_subentry(entry, subentry, data={**subentry.data, "sources": ["rtsp://camera/2"]})
+    await settle(hass, lambda: any("camera/2" in line for line in fake.asked))
+    assert fake.streams["door"] != ["rtsp://camera/2"]
+    fake.refuse.clear()
+    await fake.drop()
+    await settle(hass, lambda: fake.streams["door"] == ["rtsp://camera/2"])
+    await hass.config_entries.async_unload(entry.entry_id)
+
+
+async def test_a_slow_gateway_is_asked_once_for_many(hass: HomeAssistant, fake: FakeGateway) -> None:
+    entry = await setup(hass, fake)
+    fake.picture = asyncio.Event()
+    requests = [asyncio.create_task(async_get_image(hass, "camera.door", width=320, height=180)) for _ in range(5)]
+    while not any("width=320" in line for line in fake.asked):
+        await asyncio.sleep(0.01)
+    fake.picture.set()
+    assert len({(await request).content for request in requests}) == 1
+    assert sum("width=320" in line for line in fake.asked) == 1
+    await hass.config_entries.async_unload(entry.entry_id)
+
+
+async def test_a_gateway_that_fell_silent(
+    hass: HomeAssistant, fake: FakeGateway, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(client, "_SILENCE", 0.05)
+    entry = await setup(hass, fake)
+    (socket,) = fake.listeners
+    await asyncio.sleep(0.3)  # several pings were answered
+    assert socket in fake.listeners
+    await socket.ping()
+    monkeypatch.setattr(ClientWebSocketResponse, "ping", AsyncMock())
+    await settle(hass, lambda: "the gateway fell silent" in caplog.text)
     await hass.config_entries.async_unload(entry.entry_id)

@@ -252,6 +252,34 @@ def test_restart_keeps_media_going(world: World) -> None:
     assert not ours.failed
 
 
+def test_restarted_peer_may_keep_naming_our_old_fragment(world: World) -> None:
+    """As Chromium does on a pair that it made between its offer and our answer."""
+    ours, theirs = pair_up(world)
+    world.run(1, both(ours, theirs))
+    old, new = ours.local, credentials("theirs2")
+    ours.restart(credentials("ours2"))
+    ours.set_remote(new)
+    wire = world.agents["10.0.0.1"][1]
+
+    def check_from(peer: bytes) -> bytes:
+        attributes = ((Attribute.USERNAME, b"ours:" + peer), (Attribute.USE_CANDIDATE, b""))
+        return stun.build(Kind.REQUEST, stun.new_transaction(), attributes, old.key)
+
+    before = ours.selected
+    assert ours.receive(check_from(b"theirs"), wire, ("10.9.9.9", 4), world.now)
+    assert ours.receive(check_from(b"theirs2"), wire, ("10.9.9.9", 5), world.now)
+    ours.take()
+    ours.tick(world.now)
+    (sent,) = ours.take()
+    check = stun.parse(sent[1])
+    assert (sent[0].address, check.username) == (("10.9.9.9", 5), (b"theirs2", b"ours"))
+    assert ours.selected is before
+    assert ours.receive(stun.build(Kind.SUCCESS, check.transaction, (), new.key), wire, ("10.9.9.9", 5), world.now)
+    assert ours.selected is sent[0]
+    assert ours.receive(check_from(b"theirs2"), wire, ("10.9.9.9", 5), world.now)
+    assert ours.take(), "answered for as long as the pair lives"
+
+
 def test_viewer_moves_to_another_network(world: World) -> None:
     """Its new address is nominated although the old pair ranks higher and nobody said goodbye."""
     ours, theirs = pair_up(world)
