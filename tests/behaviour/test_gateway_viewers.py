@@ -229,7 +229,7 @@ async def test_nonsense_costs_nothing_to_those_who_watch(camera: Camera, tmp_pat
         await asyncio.gather(*(viewer.sees() for viewer in viewers))
         for viewer in viewers:
             assert viewer.intact
-            assert viewer.longest_gap(start) < max(0.5, 4 * quiet), type(viewer).__name__
+            assert viewer.longest_gap(start) < max(1.0, 4 * quiet), type(viewer).__name__
         assert len((await gateway.info())["consumers"]) == len(viewers)
         assert b"Traceback" not in gateway.log
 
