@@ -3,7 +3,8 @@
 import pytest
 
 from go2py.errors import Unsupported
-from go2py.sources.registry import INSECURE, SCHEMES, dial
+from go2py.sources.registry import SCHEMES, dial
+from go2py.streams.registry import INSECURE
 from go2py.streams.source import SourceUrl
 
 GO2RTC = (

@@ -10,7 +10,8 @@ import pytest
 from go2py.outputs.webrtc import srtp
 from go2py.outputs.webrtc.batch import MAX_BURST, MAX_SEGMENTS, MAX_TAG, RtpBatch, Shift
 from go2py.outputs.webrtc.dtls import AES_128_GCM, AES_CM_SHA1_80, PROFILES, Profile, SrtpKeys
-from go2py.outputs.webrtc.srtp import SrtpError, SrtpSession, Workspace, is_rtcp
+from go2py.outputs.webrtc.srtp import SrtpError, SrtpSession, Workspace
+from go2py.protocols.rtp.packet import is_rtcp
 
 both_profiles = pytest.mark.parametrize("profile", PROFILES, ids=lambda profile: profile.name)
 

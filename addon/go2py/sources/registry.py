@@ -32,9 +32,6 @@ _EXPLORERS: Final = frozenset({"onvif"})
 SCHEMES: Final = tuple(sorted(_NOT_YET | _MODULES.keys()))
 """All that a source may begin with. Clients look their cameras' schemes up here, so those to come are listed too."""
 
-INSECURE: Final = frozenset({"exec", "echo", "expr"})
-"""Schemes that run commands: from the configuration file only."""
-
 
 def dial(url: SourceUrl) -> SourceSpec:
     """How to reach the camera behind a configured text. Raises `Unsupported`."""

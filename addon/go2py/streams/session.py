@@ -22,7 +22,8 @@ from .track import Track, next_id
 _log = get_logger("streams")
 
 State = Literal["idle", "connecting", "live", "waiting"]
-KINDS = frozenset({"video", "audio"})
+KINDS = ("video", "audio")
+"""In the order in which readers get them."""
 
 STEADY = 10.0
 """Seconds of delivery after which a connection counts as good and the back-off starts anew."""
@@ -56,7 +57,7 @@ class Session:
         self.spec = spec
         self.id = next_id()
         self.keep = False
-        self.kinds = KINDS
+        self.kinds = frozenset(KINDS)
         self.linger = settings.linger
         self.state: State = "idle"
         self.reason = ""
@@ -257,7 +258,7 @@ class Session:
 
     def _needed(self) -> frozenset[int]:
         """The offers that a connection must deliver."""
-        return self._incoming(self.kinds) if self.keep else self._incoming(KINDS) & self.wanted
+        return self._incoming(self.kinds) if self.keep else self._incoming(frozenset(KINDS)) & self.wanted
 
     def _selection(self) -> frozenset[int]:
         """The offers to ask for: what is needed, and with a picture all sound: so a later listener costs no gap."""

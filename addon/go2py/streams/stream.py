@@ -9,11 +9,9 @@ from ..observe.events import Bus
 from .derived import Derivation, derive
 from .negotiate import Known, Match, Plan, Want, mismatch_text, negotiate
 from .reader import Attachment, ReaderInfo
-from .session import Session
+from .session import KINDS, Session
 from .slot import Slot
 from .track import Track
-
-KINDS = ("video", "audio")
 
 
 class Stream:

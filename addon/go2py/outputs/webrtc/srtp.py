@@ -137,11 +137,6 @@ class SrtpSession:
             raise SrtpError from None
 
 
-def is_rtcp(data: bytes | memoryview) -> bool:
-    """Tells RTCP from RTP on one port (RFC 5761 section 4)."""
-    return len(data) > 1 and 192 <= data[1] <= 223
-
-
 def _rewrite(buffer: bytearray, stride: int, count: int, shift: Shift) -> None:
     unpack, pack = _SEQUENCE_TIME_SSRC.unpack_from, _SEQUENCE_TIME_SSRC.pack_into
     more, later, own = shift.sequence, shift.timestamp, shift.ssrc

@@ -8,6 +8,7 @@ from typing import Final, Protocol
 
 from ...config.values import IceServer
 from ...errors import ProtocolError
+from ...protocols.rtp.packet import is_rtcp
 from .batch import RtpBatch, Shift
 from .candidates import parse_candidate
 from .dtls import DtlsEndpoint, Identity, Role, SrtpKeys, usable
@@ -16,7 +17,7 @@ from .ice import IceAgent
 from .pairs import Credentials, Pair, SockAddr
 from .servers import Relay, ServerCandidates
 from .sockets import Socket, UdpSocket
-from .srtp import SrtpError, SrtpSession, Workspace, is_rtcp
+from .srtp import SrtpError, SrtpSession, Workspace
 
 HANDSHAKE_TIMEOUT: Final = 30.0
 """Seconds from the creation of a transport until it must be connected."""
