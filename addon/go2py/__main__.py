@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from .config.child import end_with, read_orders
 from .config.commandline import Arguments, parse, print_plan
 from .config.load import ConfigFiles
 from .errors import ConfigError
@@ -20,9 +21,11 @@ def main() -> None:
     gc.disable()  # what is imported stays: looking for garbage in it would take a sixth of the start
     arguments = parse(sys.argv[1:])
     files, supervisor = ConfigFiles(arguments.config), None
-    if arguments.app:
-        files, supervisor = _hosted(arguments)
     try:
+        if arguments.app:
+            files, supervisor = _hosted(arguments)
+        elif arguments.child:
+            files = ConfigFiles([*arguments.config, read_orders(sys.stdin.buffer)])
         config = files.load()
     except ConfigError as error:
         sys.stderr.write(f"go2py: {error}\n")
@@ -32,12 +35,16 @@ def main() -> None:
     if arguments.check:
         print_plan(config, asyncio.run(refused(config)))
         return
+    if arguments.child:
+        end_with(sys.stdin.buffer)
     try:
         code = run(files, config, supervisor)
     except ConfigError as error:
         sys.stderr.write(f"go2py: {error}\n")
         sys.exit(2)
     if code == RESTART:
+        if arguments.child:
+            sys.exit(0)  # who gave the orders gives them again
         os.execv(sys.executable, [sys.executable, "-m", "go2py", *sys.argv[1:]])  # noqa: S606  ourselves
     sys.exit(code)
 

@@ -6,7 +6,7 @@ import gc
 import importlib
 import os
 import signal
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -16,6 +16,7 @@ from .api.server import ApiServer
 from .config.commandline import system
 from .config.identity import identity
 from .config.load import ConfigFiles
+from .config.pauses import Pauses
 from .config.schema import endpoint
 from .config.store import ConfigStore
 from .config.trust import Throttle, open_gate, parse_address
@@ -26,6 +27,7 @@ from .errors import Go2pyError
 from .observe.events import Bus
 from .observe.log import LogConfig, fields, get_logger, shutdown
 from .observe.log import setup as setup_log
+from .outputs.play.service import PlayService
 from .outputs.rtsp import Door, RtspServer
 from .protocols.http_auth import ServerAuth
 from .protocols.rtsp_server import Guard
@@ -35,6 +37,7 @@ from .streams.registry import Registry
 if TYPE_CHECKING:
     from .discovery.supervisor import Supervisor
     from .outputs.snapshot import SnapshotService
+    from .outputs.webrtc.port import WebRtcPort
     from .outputs.webrtc.session import WebRtcService
 
 _log = get_logger()
@@ -54,8 +57,9 @@ class App:
         self._config = self._opened = config
         self._opening = asyncio.Lock()
         self._bus = Bus()
-        self._registry = Registry(dial, SCHEMES, config.settings, self._bus)
-        self._gate = open_gate(config.api, config.path.parent if config.path else None)
+        folder = config.path.parent if config.path else None
+        self._registry = Registry(dial, SCHEMES, config.settings, self._bus, Pauses(folder))
+        self._gate = open_gate(config.api, folder)
         self._doors: dict[tuple[str, str], ServerAuth] = {}
         self._throttle = Throttle()
         self._store = ConfigStore(files)
@@ -63,6 +67,8 @@ class App:
         self._webrtc = Lazy(self._start_webrtc)
         self._snapshots = Lazy(self._start_snapshots)
         self._rtsp: RtspServer | None = None
+        self._rtsp_problem = ""
+        self._webrtc_port: WebRtcPort | None = None
         self._supervisor = supervisor
         self._ended: asyncio.Future[int] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
@@ -78,7 +84,9 @@ class App:
             reload=self._watcher.reload,
             restart=lambda: self._end(RESTART),
             exit=self._end,
-            identity=identity(config.path.parent if config.path else None),
+            play=PlayService(self._bus),
+            identity=identity(folder),
+            blocked=self._blocked,
         )
         self._api = ApiServer(self._context)
         self._announcer = Announcer(self._context.mdns)
@@ -122,6 +130,7 @@ class App:
                     await service.close()
                 if self._rtsp is not None:
                     await self._rtsp.close()
+                await self._context.play.close()
                 await self._registry.close()
                 await farewell
         except TimeoutError:
@@ -222,6 +231,7 @@ class App:
 
     async def _start_rtsp(self, config: Config) -> None:
         rtsp = _rtsp_door(config)
+        self._rtsp_problem = ""
         address = endpoint(rtsp.listen) if rtsp else None
         if rtsp is None or address is None:
             return
@@ -235,18 +245,23 @@ class App:
         try:
             await self._rtsp.start(address.host, address.port)
         except OSError as error:
-            _rtsp_log.error(
-                "cannot listen on %s (%s): choose another port under rtsp.listen, or stop what uses it",
-                rtsp.listen, error.strerror,
-            )  # fmt: skip
+            advice = "choose another port under rtsp.listen, or stop what uses it"
+            self._rtsp_problem = f"cannot listen on {rtsp.listen} ({error.strerror}): {advice}"
+            _rtsp_log.error("%s", self._rtsp_problem)
         else:
             _rtsp_log.info("listen", extra=fields(addr=rtsp.listen))
 
+    def _blocked(self) -> Mapping[str, tuple[str, str]]:
+        """Outputs that did not get their port: how it is written, and what the log said."""
+        webrtc = "; ".join(self._webrtc_port.problems.values()) if self._webrtc_port is not None else ""
+        found = {"rtsp": (self._config.rtsp.listen, self._rtsp_problem), "webrtc": (self._config.webrtc.listen, webrtc)}
+        return {output: (listen, problem) for output, (listen, problem) in found.items() if problem}
+
     def _rtsp_guard(self, peer: str) -> Guard | None:
-        """go2rtc's rule: from loopback never, else its own credentials or, without them, the gateway's."""
-        if self._gate.open_to(peer) or _is_loopback(peer):
-            return None
+        """go2rtc's rule: from loopback only if told so, else its own credentials or, without them, the gateway's."""
         rtsp = self._config.rtsp
+        if not rtsp.local_auth if _is_loopback(peer) else self._gate.open_to(peer):
+            return None
         user = (rtsp.username, rtsp.password.open())
         if not rtsp.username:
             user = (self._gate.credentials.username, self._gate.credentials.password.open())
@@ -267,7 +282,8 @@ class App:
     async def _start_webrtc(self) -> WebRtcService:
         port = await asyncio.to_thread(importlib.import_module, f"{__package__}.outputs.webrtc.port")
         session = await asyncio.to_thread(importlib.import_module, f"{__package__}.outputs.webrtc.session")
-        service: WebRtcService = session.WebRtcService(port.WebRtcPort(self._config.webrtc))
+        self._webrtc_port = port.WebRtcPort(self._config.webrtc)
+        service: WebRtcService = session.WebRtcService(self._webrtc_port)
         await service.start()
         return service
 
@@ -358,7 +374,7 @@ def _rtsp_door(config: Config) -> RtspConfig | None:
     """What the RTSP server is made from; credentials are looked at with every connection."""
     rtsp = config.rtsp
     open_ = config.app.enabled("rtsp") and rtsp.listen
-    return replace(rtsp, username="", password=NO_SECRET) if open_ else None
+    return replace(rtsp, username="", password=NO_SECRET, local_auth=False) if open_ else None
 
 
 def _webrtc_door(config: Config) -> WebRtcConfig | None:

@@ -7,7 +7,8 @@
     │   ├── Unreachable        no answer, refused, timed out: worth another try
     │   ├── Unauthorized       wrong or missing user and password
     │   ├── Busy               the camera allows no more sessions
-    │   └── Unsupported        a scheme, codec or feature that go2py does not speak (yet)
+    │   ├── Unsupported        a scheme, codec or feature that go2py does not speak (yet)
+    │   └── Paused             the stream was paused by its owner, for privacy
     ├── NegotiationError       the sources were reached, but nothing fits the reader
     └── StreamNotFound         no stream of that name
 
@@ -16,7 +17,9 @@ Any other exception that leaves a public function is a bug.
 
 
 class Go2pyError(Exception):
-    """Base of the tree; `str()` is a sentence fit for a user and holds no secret."""
+    """Base of the tree; `str()` is a sentence fit for a user and holds no secret, `code` one word for programs."""
+
+    code = "failed"
 
 
 class ConfigError(Go2pyError):
@@ -24,6 +27,8 @@ class ConfigError(Go2pyError):
 
     `file` and `line` (1-based) say where, `key` is the dotted path, the message says what would be right.
     """
+
+    code = "config"
 
     def __init__(self, message: str, *, file: str = "", line: int = 0, key: str = "") -> None:
         self.file, self.line, self.key = file, line, key
@@ -34,11 +39,11 @@ class ConfigError(Go2pyError):
 class ProtocolError(Go2pyError):
     """A peer sent bytes that break its protocol."""
 
+    code = "protocol"
+
 
 class SourceError(Go2pyError):
-    """A camera cannot be used; the message says why in words of the user, `code` in one word for programs."""
-
-    code = "failed"
+    """A camera cannot be used; the message says why in words of the user."""
 
 
 class Unreachable(SourceError):
@@ -65,12 +70,25 @@ class Unsupported(SourceError):
     code = "unsupported"
 
 
+class Paused(SourceError):
+    """The owner paused the stream: its cameras are let go until it is resumed."""
+
+    code = "paused"
+
+    def __init__(self) -> None:
+        super().__init__("the stream is paused")
+
+
 class NegotiationError(Go2pyError):
     """Nothing that the sources offer fits what the reader can take."""
+
+    code = "codecs"
 
 
 class StreamNotFound(Go2pyError):
     """No stream has this name."""
+
+    code = "not_found"
 
     def __init__(self, name: str = "") -> None:
         self.name = name

@@ -7,6 +7,7 @@ from .join import join
 from .many import cameras, latency
 from .resources import memory, start
 from .stills import snapshot
+from .talk import talk
 from .transcode import transcode
 
 BENCHMARKS: dict[str, Benchmark] = {
@@ -18,6 +19,7 @@ BENCHMARKS: dict[str, Benchmark] = {
     "join": join,
     "crowd": crowd,
     "snapshot": snapshot,
+    "talk": talk,
     "transcode": transcode,
     "memory": memory,
     "start": start,

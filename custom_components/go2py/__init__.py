@@ -1,20 +1,39 @@
 """go2py: cameras through the go2py gateway."""
 
-from homeassistant.const import CONF_URL, Platform
+from homeassistant.const import Platform
 from homeassistant.core import HomeAssistant
+from homeassistant.helpers import config_validation as cv
 from homeassistant.helpers import device_registry as dr
+from homeassistant.helpers.typing import ConfigType
 
+from . import actions, card, websocket
 from .const import DOMAIN
-from .coordinator import Go2pyConfigEntry, Go2pyCoordinator, forget_cameras
+from .coordinator import Go2pyConfigEntry, Go2pyCoordinator
+from .finder import Finder
+from .hosting import leave, page, reach
 from .issues import Issues
-from .session import client_for, passing_client
+from .live_view import LiveView
+from .session import client_for
+from .share import ShareView
 
-PLATFORMS = (Platform.BINARY_SENSOR, Platform.CAMERA, Platform.SENSOR)
+PLATFORMS = (Platform.BINARY_SENSOR, Platform.CAMERA, Platform.SENSOR, Platform.SWITCH)
+CONFIG_SCHEMA = cv.config_entry_only_config_schema(DOMAIN)
+
+
+async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
+    """Make actions known, whether a gateway is there or not."""
+    actions.register(hass)
+    hass.http.register_view(ShareView())
+    hass.http.register_view(LiveView())
+    websocket.register(hass)
+    await card.serve(hass)
+    return True
 
 
 async def async_setup_entry(hass: HomeAssistant, entry: Go2pyConfigEntry) -> bool:
     """Connect to a gateway."""
-    coordinator = Go2pyCoordinator(hass, entry, client_for(hass, entry.data))
+    data = await reach(hass, entry)
+    coordinator = Go2pyCoordinator(hass, entry, client_for(hass, data))
     await coordinator.start()
     gateway = dr.async_get(hass).async_get_or_create(
         config_entry_id=entry.entry_id,
@@ -24,10 +43,11 @@ async def async_setup_entry(hass: HomeAssistant, entry: Go2pyConfigEntry) -> boo
         manufacturer="go2py",
         model="Gateway",
         sw_version=coordinator.info.version,
-        configuration_url=entry.data[CONF_URL],
+        configuration_url=page(entry),
     )
     coordinator.device_id = gateway.id
     entry.runtime_data = coordinator
+    coordinator.finder = Finder(coordinator)
     await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
     entry.async_on_unload(Issues(coordinator).close)
     entry.async_on_unload(entry.add_update_listener(_updated))
@@ -36,13 +56,15 @@ async def async_setup_entry(hass: HomeAssistant, entry: Go2pyConfigEntry) -> boo
 
 async def async_unload_entry(hass: HomeAssistant, entry: Go2pyConfigEntry) -> bool:
     """Leave a gateway; its streams stay."""
+    await entry.runtime_data.finder.close()
     return await hass.config_entries.async_unload_platforms(entry, PLATFORMS)
 
 
 async def async_remove_entry(hass: HomeAssistant, entry: Go2pyConfigEntry) -> None:
     """Take our cameras out of a gateway that is removed."""
-    with passing_client(hass, entry.data) as client:
-        await forget_cameras(client, entry)
+    await leave(hass, entry)
+    if not hass.config_entries.async_entries(DOMAIN):
+        await card.withdraw(hass)
 
 
 async def _updated(hass: HomeAssistant, entry: Go2pyConfigEntry) -> None:

@@ -2,15 +2,20 @@
 
 import asyncio
 import time
+from dataclasses import asdict, replace
+from datetime import timedelta
 from functools import partial
 from typing import Any, override
 
+from aiohttp import ClientError, ClientResponse, hdrs, web
 from homeassistant.components.camera import Camera as CameraEntity
 from homeassistant.components.camera import CameraEntityFeature, WebRTCSendMessage
-from homeassistant.core import HomeAssistant, callback
+from homeassistant.components.stream import Orientation, Stream
+from homeassistant.core import HomeAssistant, ServiceResponse, callback
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 from webrtc_models import RTCIceCandidateInit
 
+from . import share
 from .client import GatewayError
 from .const import LOGGER
 from .coordinator import Camera, Go2pyConfigEntry, Go2pyCoordinator
@@ -21,6 +26,12 @@ PARALLEL_UPDATES = 0
 _FRAME_SECONDS = 9.0
 """Home Assistant gives a picture 10 s, the camera's start included."""
 _LAST_GOOD_SECONDS = 10.0
+_ORIENTATIONS = {
+    0: Orientation.NO_TRANSFORM,
+    90: Orientation.ROTATE_RIGHT,
+    180: Orientation.ROTATE_180,
+    270: Orientation.ROTATE_LEFT,
+}
 
 type Size = tuple[int, int]
 
@@ -41,9 +52,13 @@ async def async_setup_entry(
 
 
 class Go2pyCamera(Go2pyEntity, CameraEntity):
-    """A stream of the gateway: WebRTC passed through, stills and RTSP from the gateway."""
+    """A stream of the gateway: WebRTC passed through, stills, MJPEG and RTSP from the gateway.
 
-    _attr_supported_features = CameraEntityFeature.STREAM
+    Off means that the gateway has closed the camera's connections, those of the small picture too. Home Assistant asks
+    nothing of a camera that is off, and says so itself.
+    """
+
+    _attr_supported_features = CameraEntityFeature.STREAM | CameraEntityFeature.ON_OFF
 
     def __init__(self, coordinator: Go2pyCoordinator, camera: Camera, key: str = "") -> None:
         CameraEntity.__init__(self)
@@ -52,12 +67,17 @@ class Go2pyCamera(Go2pyEntity, CameraEntity):
         self._pictures: dict[Size, asyncio.Task[bytes]] = {}
         """Requests on their way: many dashboards ask for the same picture at once."""
         self._last: dict[Size, tuple[float, bytes]] = {}
+        self._moving: set[ClientResponse] = set()
+        """MJPEG that passes through."""
+        self._look = True, camera.rotate
+        """Whether there is a picture, and how it is turned."""
         self._take_over()
 
     @property
     @override
     def available(self) -> bool:
-        return (self.stream is None or self.stream.available) and super().available and not self._problem
+        recorder_works = self.stream is None or self.stream.available
+        return recorder_works and super().available and not self._problem
 
     @property
     def _problem(self) -> str:
@@ -76,13 +96,34 @@ class Go2pyCamera(Go2pyEntity, CameraEntity):
         super()._handle_coordinator_update()
 
     def _take_over(self) -> None:
-        self._attr_is_streaming = bool(self.gateway_stream and self.gateway_stream.viewers)
+        stream = self.gateway_stream
+        self._attr_is_streaming = bool(stream and stream.viewers)
+        self._attr_is_on = not (stream and stream.paused)
+        look = self._attr_is_on, self.camera.rotate
+        if look != self._look:
+            self._look = look
+            self._last.clear()
+            self._end_stream()
 
     @override
     async def async_will_remove_from_hass(self) -> None:
         for session_id in tuple(self._sessions):
             self.close_webrtc_session(session_id)
+        for response in tuple(self._moving):
+            response.close()
         await super().async_will_remove_from_hass()
+
+    # --- on and off ---------------------------------------------------------------------------------------------------
+
+    @override
+    async def async_turn_on(self) -> None:
+        """Let the camera be connected again, both its pictures."""
+        await self.set_paused(paused=False)
+
+    @override
+    async def async_turn_off(self) -> None:
+        """Close the camera's connections and keep them closed, whoever asks."""
+        await self.set_paused(paused=True)
 
     # --- pictures -----------------------------------------------------------------------------------------------------
 
@@ -100,11 +141,18 @@ class Go2pyCamera(Go2pyEntity, CameraEntity):
             LOGGER.debug("%s has no picture now: %s", self.entity_id, error)
             taken, last = self._last.get(size, (0.0, b""))
             return last if last and time.monotonic() - taken < _LAST_GOOD_SECONDS else None
+        if self.gateway_stream is not None and self.gateway_stream.paused:
+            return None  # meanwhile
         self._last = {size: (time.monotonic(), picture)}
         return picture
 
     async def _picture(self, size: Size) -> bytes:
-        return await self.coordinator.client.frame(self.stream_name, *size, limit=_FRAME_SECONDS)
+        width, height = size
+        rotate = self.camera.rotate
+        if rotate in {90, 270}:
+            width, height = height, width  # the gateway scales, then turns
+        client = self.coordinator.client
+        return await client.frame(self.stream_name, width, height, rotate=rotate, limit=_FRAME_SECONDS)
 
     def _arrived(self, size: Size, task: asyncio.Task[bytes]) -> None:
         self._pictures.pop(size, None)
@@ -112,10 +160,53 @@ class Go2pyCamera(Go2pyEntity, CameraEntity):
             task.exception()  # known here, should everybody who waited have left
 
     @override
+    async def handle_async_mjpeg_stream(self, request: web.Request) -> web.StreamResponse | None:
+        """The gateway's MJPEG, for who cannot play anything better."""
+        try:
+            async with self.coordinator.client.mjpeg(self.stream_name, self.camera.rotate) as source:
+                return await self._pass_through(request, source)
+        except (GatewayError, ClientError, TimeoutError) as error:
+            LOGGER.debug("%s has no moving picture now: %s", self.entity_id, error)
+            return None
+
+    async def _pass_through(self, request: web.Request, source: ClientResponse) -> web.StreamResponse:
+        """Hand on what comes until one side leaves or this entity goes."""
+        response = web.StreamResponse(
+            headers={hdrs.CONTENT_TYPE: source.headers[hdrs.CONTENT_TYPE], hdrs.CACHE_CONTROL: "no-store"}
+        )
+        await response.prepare(request)
+        self._moving.add(source)
+        try:
+            async for chunk in source.content.iter_any():
+                await response.write(chunk)
+        except (ClientError, TimeoutError) as error:
+            LOGGER.debug("%s: the moving picture ended: %s", self.entity_id, error)
+        finally:
+            self._moving.discard(source)
+        return response
+
+    # --- Home Assistant's own reader: recording, HLS, casting ---------------------------------------------------------
+
+    @override
     async def stream_source(self) -> str | None:
-        """RTSP of the gateway, for recording, HLS and casting; None where the gateway serves none."""
+        """RTSP of the gateway; None where it serves none."""
         port = self.coordinator.info.rtsp_port
         return self.coordinator.client.rtsp_url(self.stream_name, port) if port else None
+
+    @override
+    async def async_create_stream(self) -> Stream | None:
+        """Turned as the camera is, unless the user chose something in Home Assistant's own settings."""
+        stream = await super().async_create_stream()
+        if stream is not None and (settings := stream.dynamic_stream_settings).orientation == Orientation.NO_TRANSFORM:
+            turned = _ORIENTATIONS[self.camera.rotate]
+            stream.dynamic_stream_settings = replace(settings, orientation=turned)  # the original is the user's
+        return stream
+
+    def _end_stream(self) -> None:
+        """Otherwise it would go on asking, and call a camera broken that is off."""
+        if self.stream is not None:
+            self.hass.async_create_task(self.stream.stop(), f"{self.entity_id} changed")
+            self.stream = None
 
     # --- WebRTC -------------------------------------------------------------------------------------------------------
 
@@ -124,9 +215,11 @@ class Go2pyCamera(Go2pyEntity, CameraEntity):
         self, offer_sdp: str, session_id: str, send_message: WebRTCSendMessage
     ) -> None:
         """Pass the offer to the gateway; the answer and what follows come through `send_message`."""
+        client = self.coordinator.client
+        session = WebRtcSession(self.hass, client, self.stream_name, send_message, self.camera)
+        self.coordinator.note_offer(self.stream_name, offer_sdp)
         configuration = self.async_get_webrtc_client_configuration().configuration
         servers = [server.to_dict() for server in configuration.ice_servers]
-        session = WebRtcSession(self.hass, self.coordinator.client, self.stream_name, send_message)
         task = self.coordinator.config_entry.async_create_background_task(
             self.hass, session.run(offer_sdp, servers), f"go2py WebRTC {session_id}"
         )
@@ -145,6 +238,31 @@ class Go2pyCamera(Go2pyEntity, CameraEntity):
         """The viewer left."""
         if session_id in self._sessions:
             self._sessions.pop(session_id)[1].cancel()
+
+    # --- actions ------------------------------------------------------------------------------------------------------
+
+    async def async_stream_info(self) -> ServiceResponse:
+        """What the gateway knows of the stream, and what a viewer would get."""
+        stream = self.gateway_stream
+        assert stream is not None  # actions pass over what is unavailable
+        try:
+            plan = await self.coordinator.client.plan(self.stream_name)
+        except GatewayError as error:
+            raise self.failure(error) from error
+        return {
+            "stream": self.stream_name,
+            "state": "off" if stream.paused else "live" if stream.live else "idle",
+            "sources": [asdict(source) for source in stream.sources],
+            "video": asdict(stream.video),
+            "audio": asdict(stream.audio),
+            "viewers": stream.viewers,
+            "readers": [*sorted(stream.readers.values())],
+            "plan": dict(plan),
+        }
+
+    async def async_create_share_link(self, kind: str, duration: timedelta) -> ServiceResponse:
+        """A link to this camera that needs no login and ends by itself."""
+        return share.link(self.hass, self.entity_id, kind, duration)
 
 
 class MainCamera(Go2pyCamera):

@@ -4,50 +4,46 @@ from collections.abc import Mapping, Sequence
 from typing import Any, override
 
 import voluptuous as vol
-from homeassistant.config_entries import ConfigEntryState, ConfigSubentryFlow, SubentryFlowResult
+from homeassistant.config_entries import ConfigEntryState, SubentryFlowResult
 from homeassistant.const import CONF_NAME, CONF_PASSWORD, CONF_USERNAME
 from homeassistant.core import callback
 from homeassistant.helpers.selector import SelectOptionDict, SelectSelector, SelectSelectorConfig, SelectSelectorMode
-from homeassistant.util import slugify
 
-from . import preview
+from .camera_options import OPTIONS, options_of, shown_options
 from .client import GatewayError
-from .const import CONF_MAKER, CONF_MODEL, CONF_SOURCES, CONF_STREAM, CONF_SUB_SOURCES
-from .coordinator import Camera, Go2pyConfigEntry, cameras_of
-from .forms import PASSWORD, TEXT, TEXTS, USER
-from .models import Device, Media
-from .probe import NO_ERROR, Found, Look, ProbeError
-from .sources import credentials_of, host_of, with_credentials, without_credentials
+from .const import CONF_ADDRESS, CONF_DEVICE, CONF_SOURCES, CONF_STREAM, CONF_SUB_SOURCES
+from .coordinator import Camera, cameras_of
+from .finder import known_devices
+from .forms import TEXT, TEXTS
+from .found import Device
+from .many_flow import ManySteps
+from .probe import NO_ERROR, Look, ProbeError
+from .sources import credentials_of, hosts_of, with_credentials, with_host, without_credentials
+from .takeover import others
+from .trial import LOGIN, NAME_SCHEMA, Trial, without_password
 
 _SOURCE = "source"
 _DEVICE = "device"
-_LOGIN = {vol.Optional(CONF_USERNAME): USER, vol.Optional(CONF_PASSWORD): PASSWORD}
-_ADDRESS_SCHEMA = vol.Schema({vol.Required(_SOURCE): TEXT, **_LOGIN})
-_CHANGE_SCHEMA = vol.Schema({vol.Required(CONF_NAME): TEXT, vol.Required(CONF_SOURCES): TEXTS, **_LOGIN})
-_NAME_SCHEMA = vol.Schema({vol.Required(CONF_NAME): TEXT})
+_ADDRESS_SCHEMA = vol.Schema({vol.Required(_SOURCE): TEXT, **LOGIN})
+_CHANGE_SCHEMA = vol.Schema({vol.Required(CONF_NAME): TEXT, vol.Required(CONF_SOURCES): TEXTS, **LOGIN, **OPTIONS})
+_RENAME_SCHEMA = NAME_SCHEMA.extend(OPTIONS)
 
 
-class CameraFlow(ConfigSubentryFlow):
-    """One camera: where it is, then a look at its picture."""
+class CameraFlow(ManySteps):
+    """One camera: where it is, then a look at its picture; or many at once."""
 
     def __init__(self) -> None:
-        self._look: Look | None = None
-        self._found: Found | None = None
+        self._trial: Trial | None = None
         self._devices: list[Device] = []
-        self._name = ""
-        self._stream = ""
-        """A stream that the gateway has by itself."""
-
-    @property
-    def _entry(self) -> Go2pyConfigEntry:
-        return self._get_entry()
 
     async def async_step_user(self, user_input: dict[str, Any] | None = None) -> SubentryFlowResult:
         """Which way, if there is a choice."""
         if (abort := self._not_loaded()) is not None:
             return abort
         existing = ["existing"] if self._others() else []
-        return self.async_show_menu(step_id="user", menu_options=["search", "address", *existing])
+        takeover = ["takeover"] if next(others(self.hass), None) else []
+        options = ["search", "address", *existing, *takeover, "import_file"]
+        return self.async_show_menu(step_id="user", menu_options=options)
 
     # --- somewhere in the network -------------------------------------------------------------------------------------
 
@@ -57,23 +53,21 @@ class CameraFlow(ConfigSubentryFlow):
         placeholders = dict(NO_ERROR)
         if user_input is None:
             try:
-                found = await self._entry.runtime_data.client.search()
+                found = await self._entry.runtime_data.finder.search()
             except GatewayError as error:
                 return self.async_abort(reason="search_failed", description_placeholders={"detail": str(error)})
-            self._devices = [device for device in found if device.address and not device.known]
+            known = known_devices(self.hass)
+            self._devices = [device for device in found if not device.streams and device.id not in known]
             if not self._devices:
                 return await self.async_step_nothing_found()
         elif await self._try(user_input[_DEVICE], user_input, errors, placeholders):
             return await self.async_step_confirm()
-        options = [
-            SelectOptionDict(value=one.address, label=f"{one.name} ({one.address})" if one.name else one.address)
-            for one in self._devices
-        ]
+        options = [SelectOptionDict(value=one.address, label=one.label) for one in self._devices]
         selector = SelectSelector(SelectSelectorConfig(options=options, mode=SelectSelectorMode.LIST))
-        schema = vol.Schema({vol.Required(_DEVICE): selector, **_LOGIN})
+        schema = vol.Schema({vol.Required(_DEVICE): selector, **LOGIN})
         return self.async_show_form(
             step_id="search",
-            data_schema=self.add_suggested_values_to_schema(schema, _without_password(user_input)),
+            data_schema=self.add_suggested_values_to_schema(schema, without_password(user_input)),
             errors=errors,
             description_placeholders=placeholders,
         )
@@ -90,7 +84,7 @@ class CameraFlow(ConfigSubentryFlow):
             return await self.async_step_confirm()
         return self.async_show_form(
             step_id="address",
-            data_schema=self.add_suggested_values_to_schema(_ADDRESS_SCHEMA, _without_password(user_input)),
+            data_schema=self.add_suggested_values_to_schema(_ADDRESS_SCHEMA, without_password(user_input)),
             errors=errors,
             description_placeholders=placeholders,
         )
@@ -99,52 +93,44 @@ class CameraFlow(ConfigSubentryFlow):
         self, text: str, given: Mapping[str, Any], errors: dict[str, str], placeholders: dict[str, str]
     ) -> bool:
         """Look at the camera; if that fails, what to say of it."""
-        login = given.get(CONF_USERNAME, "").strip(), given.get(CONF_PASSWORD, "")
-        try:
-            self._found = await self._new_look().find(text, *login)
-        except ProbeError as error:
-            errors[_SOURCE if error.key == "camera_source" else "base"] = error.key
-            placeholders |= error.placeholders
+        if self._not_loaded() is not None:
+            errors["base"] = "gateway_lost"
+            placeholders["detail"] = "–"
             return False
-        self._name = " ".join(filter(None, (self._found.maker, self._found.model))) or _usual_name(
-            self._found.sources[0]
-        )
-        return True
+        self._trial = self._trial or Trial(self.hass, self._entry)
+        if await self._trial.find(text, given):
+            return True
+        self._say(errors, placeholders)
+        return False
+
+    def _say(self, errors: dict[str, str], placeholders: dict[str, str]) -> None:
+        """What went wrong with the camera last."""
+        assert self._trial is not None
+        key, told = self._trial.error
+        errors[_SOURCE if key == "camera_source" else "base"] = key
+        placeholders |= told
 
     async def async_step_confirm(self, user_input: dict[str, Any] | None = None) -> SubentryFlowResult:
         """The picture, what the camera has, and its name."""
-        assert self._found is not None
-        assert self._look is not None
+        trial = self._trial
+        assert trial is not None
+        assert trial.found is not None
         errors: dict[str, str] = {}
         placeholders = dict(NO_ERROR)
         if user_input is not None:
-            name = user_input[CONF_NAME].strip() or self._name
-            stream = self._free_stream(name)
-            data = {
-                CONF_STREAM: stream,
-                CONF_SOURCES: list(self._found.sources),
-                CONF_SUB_SOURCES: list(self._found.sub_sources),
-                CONF_MAKER: self._found.maker,
-                CONF_MODEL: self._found.model,
-            }
-            try:
-                await self._look.client.put_stream(stream, self._found.sources)
-            except GatewayError as error:
-                errors["base"] = "gateway_refused"
-                placeholders["detail"] = str(error)
-            else:
-                await self._look.close()
-                return self.async_create_entry(title=name, data=data, unique_id=stream)
+            if (abort := self._not_loaded()) is not None:
+                return abort
+            hosts = hosts_of(trial.found.sources)
+            seen = next((one for one in self._devices if one.lasting and one.address.lower() in hosts), None)
+            known = (seen.id, seen.address) if seen else ()
+            if (camera := await trial.keep(user_input[CONF_NAME], *known)) is not None:
+                return self.async_create_entry(title=camera.title, data=camera.data(), unique_id=camera.stream)
+            self._say(errors, placeholders)
         return self.async_show_form(
             step_id="confirm",
-            data_schema=self.add_suggested_values_to_schema(_NAME_SCHEMA, user_input or {CONF_NAME: self._name}),
+            data_schema=self.add_suggested_values_to_schema(NAME_SCHEMA, user_input or {CONF_NAME: trial.name}),
             errors=errors,
-            description_placeholders={
-                **placeholders,
-                "preview": preview.show(self.hass, self._look),
-                "source": without_credentials(self._found.sources[0]),
-                **_media_placeholders(self._found.media),
-            },
+            description_placeholders={**placeholders, **trial.shown()},
         )
 
     # --- already in the gateway ---------------------------------------------------------------------------------------
@@ -170,7 +156,12 @@ class CameraFlow(ConfigSubentryFlow):
         errors: dict[str, str] = {}
         placeholders = {"name": camera.title, **NO_ERROR}
         username, password, bare = _taken_apart(camera.sources)
-        shown: Mapping[str, Any] = {CONF_NAME: camera.title, CONF_SOURCES: bare, CONF_USERNAME: username}
+        shown: Mapping[str, Any] = {
+            CONF_NAME: camera.title,
+            CONF_SOURCES: bare,
+            CONF_USERNAME: username,
+            **shown_options(camera),
+        }
         if user_input is not None:
             shown = user_input
             given = user_input.get(CONF_USERNAME, "").strip()
@@ -181,35 +172,36 @@ class CameraFlow(ConfigSubentryFlow):
                 for source in user_input[CONF_SOURCES]
                 if source.strip()
             ]
+            look = Look(self._entry.runtime_data.client)
             try:
                 if tuple(sources) != camera.sources:
-                    await self._new_look().check_all(sources)
+                    await look.check_all(sources)
             except ProbeError as error:
                 errors[CONF_SOURCES if error.key == "camera_source" else "base"] = error.key
                 placeholders |= error.placeholders
             else:
-                await self._end_look()
-                subs = [with_credentials(source, *credentials_of(sources)) for source in camera.sub_sources]
                 title = user_input[CONF_NAME].strip() or camera.title
-                return self.async_update_and_abort(
-                    self._entry, subentry, title=title, data_updates={CONF_SOURCES: sources, CONF_SUB_SOURCES: subs}
-                )
+                data = {**subentry.data, **_changed(camera, sources), **options_of(user_input)}
+                return self.async_update_and_abort(self._entry, subentry, title=title, data=data)
+            finally:
+                await look.end()
         return self.async_show_form(
             step_id="reconfigure",
-            data_schema=self.add_suggested_values_to_schema(_CHANGE_SCHEMA, _without_password(shown)),
+            data_schema=self.add_suggested_values_to_schema(_CHANGE_SCHEMA, without_password(shown)),
             errors=errors,
             description_placeholders=placeholders,
         )
 
     async def async_step_rename(self, user_input: dict[str, Any] | None = None) -> SubentryFlowResult:
-        """The gateway's own stream: only its name here can change."""
+        """The gateway's own stream: its sources are the gateway's."""
         subentry = self._get_reconfigure_subentry()
         if user_input is not None:
             title = user_input[CONF_NAME].strip() or subentry.title
-            return self.async_update_and_abort(self._entry, subentry, title=title)
+            return self.async_update_and_abort(self._entry, subentry, title=title, data_updates=options_of(user_input))
+        shown = {CONF_NAME: subentry.title, **shown_options(Camera.of(subentry))}
         return self.async_show_form(
             step_id="rename",
-            data_schema=self.add_suggested_values_to_schema(_NAME_SCHEMA, {CONF_NAME: subentry.title}),
+            data_schema=self.add_suggested_values_to_schema(_RENAME_SCHEMA, shown),
             description_placeholders={"name": subentry.title},
         )
 
@@ -219,18 +211,8 @@ class CameraFlow(ConfigSubentryFlow):
     @override
     def async_remove(self) -> None:
         """The form was closed, with or without a camera."""
-        if self._look is not None:
-            preview.hide(self.hass, self._look)
-            self.hass.async_create_task(self._look.close(), "go2py look", eager_start=True)
-
-    def _new_look(self) -> Look:
-        if self._look is None:
-            self._look = Look(self._entry.runtime_data.client)
-        return self._look
-
-    async def _end_look(self) -> None:
-        if self._look is not None:
-            await self._look.close()
+        if self._trial is not None:
+            self._trial.end()
 
     def _not_loaded(self) -> SubentryFlowResult | None:
         if self._entry.state is ConfigEntryState.LOADED:
@@ -242,17 +224,6 @@ class CameraFlow(ConfigSubentryFlow):
         taken = {camera.stream for camera in cameras_of(self._entry).values()}
         return sorted(name for name in self._entry.runtime_data.data if name not in taken and not Look.owns(name))
 
-    def _free_stream(self, name: str) -> str:
-        """A name for the gateway, made of the camera's, that nobody has."""
-        taken = self._entry.runtime_data.data.keys() | {one.stream for one in cameras_of(self._entry).values()}
-        wanted = slugify(name)
-        number = 1
-        stream = wanted
-        while stream in taken:
-            number += 1
-            stream = f"{wanted}_{number}"
-        return stream
-
 
 def _taken_apart(sources: Sequence[str]) -> tuple[str, str, list[str]]:
     """User, password and bare sources; whole sources where each has its own."""
@@ -261,16 +232,12 @@ def _taken_apart(sources: Sequence[str]) -> tuple[str, str, list[str]]:
     return *credentials_of(sources), [without_credentials(source) for source in sources]
 
 
-def _usual_name(source: str) -> str:
-    scheme = source.partition(":")[0]
-    return host_of(source) if "://" in source else scheme.capitalize()
-
-
-def _media_placeholders(media: Media) -> dict[str, str]:
-    """Technical words that are the same in every language."""
-    video = " ".join(part for part in (media.video, media.resolution) if part)
-    return {"video": video or "–", "audio": media.audio or "–", "talk": media.talk or "–"}
-
-
-def _without_password(data: Mapping[str, Any] | None) -> dict[str, Any]:
-    return {key: value for key, value in (data or {}).items() if key != CONF_PASSWORD}
+def _changed(camera: Camera, sources: list[str]) -> dict[str, Any]:
+    """What goes with other sources: login and address of the small picture, and whether the device is another one."""
+    subs = [with_credentials(source, *credentials_of(sources)) for source in camera.sub_sources]
+    before, after = hosts_of(camera.sources), hosts_of(sources)
+    if before == after:
+        return {CONF_SOURCES: sources, CONF_SUB_SOURCES: subs}
+    if len(before) == len(after) == 1:
+        subs = [with_host(source, *before, *after) for source in subs]
+    return {CONF_SOURCES: sources, CONF_SUB_SOURCES: subs, CONF_DEVICE: "", CONF_ADDRESS: ""}

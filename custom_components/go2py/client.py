@@ -19,7 +19,8 @@ from aiohttp import (
 from aiohttp.client_exceptions import WSServerHandshakeError
 from yarl import URL
 
-from .models import Device, Media, Survey
+from .found import Device, Survey
+from .models import Media
 
 _TIMEOUT = 10.0
 _PROBE_TIMEOUT = 20.0
@@ -30,10 +31,19 @@ _SILENCE = 20.0
 _MAX_EVENT = 16 << 20
 """Bytes of a snapshot with thousands of streams."""
 _PROBE = {"video": "all", "audio": "all"}
+_CODE = "X-Go2py-Code"
+"""Header of an error that is about a camera."""
+_KEEP = (("video", ""), ("audio", ""))
+_STALL = 30.0
+"""Seconds without a byte until a moving picture is given up."""
 
 
 class GatewayError(Exception):
-    """The gateway could not do what it was asked; `str()` is its sentence."""
+    """The gateway could not do what it was asked; `str()` is its sentence, `code` a word if a camera is the cause."""
+
+    def __init__(self, sentence: str = "", code: str = "") -> None:
+        super().__init__(sentence)
+        self.code = code
 
 
 class GatewayUnreachable(GatewayError):
@@ -63,6 +73,20 @@ class GatewayInfo:
     version: str
     id: str
     rtsp_port: int | None
+    blocked: tuple[Blocked, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Blocked:
+    """A port of the gateway that could not be opened; `problem` tells why."""
+
+    name: str
+    address: str
+    problem: str
+
+    @classmethod
+    def parse(cls, data: Mapping[str, Any]) -> Self:
+        return cls(str(data.get("name", "")), str(data.get("listen", "")), str(data["problem"]))
 
 
 class GatewayClient:
@@ -75,6 +99,11 @@ class GatewayClient:
         login = b64encode(f"{username}:{password}".encode()).decode()
         self._headers = {"Authorization": f"Basic {login}"} if username else {}
 
+    @property
+    def closed(self) -> bool:
+        """Whether the session has ended, so that nothing can be asked any more."""
+        return self._session.closed
+
     async def info(self) -> GatewayInfo:
         """Raises `NotGo2py` besides the other `GatewayError`s."""
         try:
@@ -85,7 +114,12 @@ class GatewayClient:
             raise NotGo2py("this is not a go2py gateway")
         listen = str((answer.get("rtsp") or {}).get("listen", ""))
         port = listen.rpartition(":")[2]
-        return GatewayInfo(answer["go2py"], str(answer.get("id", "")), int(port) if port.isdecimal() else None)
+        return GatewayInfo(
+            answer["go2py"],
+            str(answer.get("id", "")),
+            int(port) if port.isdecimal() else None,
+            tuple(Blocked.parse(one) for one in answer.get("listeners") or () if one.get("problem")),
+        )
 
     async def media(self) -> dict[str, Media]:
         """What every stream carries, by name."""
@@ -93,15 +127,27 @@ class GatewayClient:
         return {str(name): Media.parse(stream) for name, stream in answer.items()}
 
     async def put_stream(self, name: str, sources: Sequence[str]) -> None:
-        """Make or change a stream and remember it."""
-        await self._request("PUT", "api/streams", [("name", name), *(("src", source) for source in sources)])
+        """Make or change a stream and remember it. Its passwords are not in the address, which proxies write down."""
+        await self._request("PUT", "api/streams", [("name", name)], body={"src": list(sources)})
 
     async def try_stream(self, name: str, source: str) -> None:
         """Make a stream for now; it is gone with the gateway's next start."""
-        await self._request("PATCH", "api/streams", [("name", name), ("src", source)])
+        await self._request("PATCH", "api/streams", [("name", name)], body={"src": source})
 
     async def delete_stream(self, name: str) -> None:
         await self._request("DELETE", "api/streams", [("src", name)])
+
+    async def set_paused(self, name: str, *, paused: bool) -> None:
+        """Close the stream's camera connections and refuse who wants to look, or end that. It survives restarts."""
+        await self._request("POST" if paused else "DELETE", "api/pause", [("src", name)])
+
+    async def set_kept(self, name: str, *, kept: bool) -> None:
+        """Have the camera stay connected although nobody looks, or end that."""
+        await self._request("PUT" if kept else "DELETE", "api/preload", [("src", name), *(_KEEP if kept else ())])
+
+    async def plan(self, name: str) -> Mapping[str, Any]:
+        """What a viewer of video and sound would get, and why not more."""
+        return await self._object("GET", "api/plan", [("src", name), ("video", ""), ("audio", "")])
 
     async def probe(self, name: str) -> Media:
         """Connect to the stream's camera and tell what it offers. Raises `GatewayRefused` with the camera's reason."""
@@ -119,28 +165,53 @@ class GatewayClient:
         answer = await self._object("POST", "api/discovery/probe", limit=_SURVEY_TIMEOUT, body=body)
         return Survey.parse(answer)
 
-    async def frame(self, name: str, width: int = 0, height: int = 0, *, limit: float = _TIMEOUT) -> bytes:
-        """The newest picture as JPEG; one that was made for somebody else half a second ago will do."""
-        query = [("src", name), ("cache", "500ms")]
-        query += [(key, str(value)) for key, value in (("width", width), ("height", height)) if value]
+    async def frame(
+        self, name: str, width: int = 0, height: int = 0, *, rotate: int = 0, limit: float = _TIMEOUT
+    ) -> bytes:
+        """The newest picture as JPEG; one that was made for somebody else half a second ago will do.
+
+        It is scaled, then turned clockwise by `rotate` degrees.
+        """
+        sizes = (("width", width), ("height", height), ("rotate", rotate))
+        query = [("src", name), ("cache", "500ms"), *((key, str(value)) for key, value in sizes if value)]
         return await self._request("GET", "api/frame.jpeg", query, limit=limit)
 
-    def rtsp_url(self, name: str, port: int) -> str:
-        """Where other programs get the stream, with the gateway's credentials."""
+    @asynccontextmanager
+    async def mjpeg(self, name: str, rotate: int = 0) -> AsyncIterator[ClientResponse]:
+        """A moving picture as `multipart/x-mixed-replace`, for as long as the response is read.
+
+        Reading it raises `ClientError` or `TimeoutError` when the gateway leaves or stalls.
+        """
+        query = [("src", name), *((("rotate", str(rotate)),) if rotate else ())]
+        limit = ClientTimeout(total=None, sock_connect=_TIMEOUT, sock_read=_STALL)
+        async with self._response("GET", "api/stream.mjpeg", query, limit=limit) as response:
+            yield response
+
+    def rtsp_url(self, name: str, port: int, *, login: bool = True) -> str:
+        """Where other programs get the stream, with the gateway's credentials unless `login` is false."""
         url = URL.build(scheme="rtsp", host=self.url.host or "", port=port, path=f"/{name}")
-        return str(url.with_user(self._username).with_password(self._password) if self._username else url)
+        return str(url.with_user(self._username).with_password(self._password) if login and self._username else url)
 
     @asynccontextmanager
     async def events(self) -> AsyncIterator[AsyncIterator[dict[str, Any]]]:
         """The gateway's events, the snapshot first; the iterator ends when the gateway leaves."""
-        async with self._websocket("api/events", autoping=False) as socket:
+        async with self._websocket("api/events", {}, autoping=False) as socket:
             yield _messages(socket)
 
     @asynccontextmanager
-    async def signalling(self, name: str) -> AsyncIterator[Signalling]:
-        """A conversation about one WebRTC session."""
-        async with self._websocket("api/ws", src=name) as socket:
+    async def signalling(self, name: str, rotate: int = 0) -> AsyncIterator[Signalling]:
+        """A conversation about one WebRTC session, which ends with it; pictures are turned by `rotate` degrees."""
+        query = {"src": name, "close": "1", **({"rotate": str(rotate)} if rotate else {})}
+        async with self._websocket("api/ws", query) as socket:
             yield Signalling(socket)
+
+    @asynccontextmanager
+    async def live(self, name: str, codecs: str) -> AsyncIterator[ClientWebSocketResponse]:
+        """The stream as fragments of MP4: a text that names their type, then binary messages. Who does not read makes
+        the gateway skip pictures."""
+        async with self._websocket("api/ws", {"src": name}) as socket:
+            await socket.send_json({"type": "mse", "value": codecs})
+            yield socket
 
     # --- requests -----------------------------------------------------------------------------------------------------
 
@@ -173,16 +244,9 @@ class GatewayClient:
         limit: float = _TIMEOUT,
         body: Mapping[str, Any] | None = None,
     ) -> bytes:
+        timeout = ClientTimeout(total=limit)
         try:
-            async with self._session.request(
-                method,
-                self._at(path, query),
-                headers=self._headers,
-                json=body,
-                timeout=ClientTimeout(total=limit),
-                allow_redirects=False,
-            ) as response:
-                await _check(response)
+            async with self._response(method, path, query, limit=timeout, body=body) as response:
                 return await response.read()
         except TimeoutError:
             raise GatewayUnreachable(f"no answer from {self.url.host} within {limit:g} s") from None
@@ -190,8 +254,25 @@ class GatewayClient:
             raise GatewayUnreachable(str(error) or type(error).__name__) from error
 
     @asynccontextmanager
+    async def _response(
+        self,
+        method: str,
+        path: str,
+        query: Sequence[tuple[str, str]],
+        *,
+        limit: ClientTimeout,
+        body: Mapping[str, Any] | None = None,
+    ) -> AsyncIterator[ClientResponse]:
+        """A response that is no refusal. Raises aiohttp's errors besides ours."""
+        async with self._session.request(
+            method, self._at(path, query), headers=self._headers, json=body, timeout=limit, allow_redirects=False
+        ) as response:
+            await _check(response)
+            yield response
+
+    @asynccontextmanager
     async def _websocket(
-        self, path: str, *, autoping: bool = True, **query: str
+        self, path: str, query: Mapping[str, str], *, autoping: bool = True
     ) -> AsyncIterator[ClientWebSocketResponse]:
         try:
             async with asyncio.timeout(_TIMEOUT):
@@ -224,8 +305,9 @@ class Signalling:
     def __aiter__(self) -> Self:
         return self
 
-    async def __anext__(self) -> tuple[str, str]:
-        """`("answer", sdp)`, `("candidate", line)`, where an empty line is their end, or `("error", sentence)`."""
+    async def __anext__(self) -> tuple[str, Any]:
+        """`("answer", sdp)`, `("candidate", line)`, where an empty line is their end, or `("talk", status)` of what the
+        other side says. Raises `GatewayRefused`."""
         while True:
             message = await self._socket.receive()
             if message.type is not WSMsgType.TEXT:
@@ -236,11 +318,14 @@ class Signalling:
                     return "answer", sdp
                 case {"type": "webrtc/candidate", "value": str(line)}:
                     return "candidate", line
+                case {"type": "talk", "value": dict(status)}:
+                    return "talk", status
                 case {"type": "error", "value": str(text)}:
-                    return "error", sentence(text)
+                    raise GatewayRefused(sentence(text), str(content.get("code", "")))
 
     async def offer(self, sdp: str, ice_servers: Sequence[Mapping[str, Any]]) -> None:
-        await self._send({"type": "webrtc", "value": {"type": "offer", "sdp": sdp, "ice_servers": ice_servers}})
+        value = {"type": "offer", "sdp": sdp, "ice_servers": ice_servers, "talk": True}
+        await self._send({"type": "webrtc", "value": value})
 
     async def candidate(self, line: str) -> None:
         """A candidate of the other side; an empty one ends them."""
@@ -276,19 +361,20 @@ async def _messages(socket: ClientWebSocketResponse) -> AsyncIterator[dict[str, 
 
 async def _check(response: ClientResponse) -> None:
     if response.status >= 300:
-        raise _refusal(response.status, (await response.text(errors="replace"))[:500])
+        text = (await response.text(errors="replace"))[:500]
+        raise _refusal(response.status, text, response.headers.get(_CODE, ""))
 
 
-def _refusal(status: int, text: str) -> GatewayError:
+def _refusal(status: int, text: str, code: str = "") -> GatewayError:
     match status:
         case 401:
             return GatewayUnauthorized("the gateway wants another user or password")
         case 429:
             return GatewayLocked(sentence(text))
-        case 502 | 503 | 504:
+        case 502 | 503 | 504 if not code:
             return GatewayUnreachable(f"a proxy before the gateway answers with {status}")
         case _:
-            return GatewayRefused(sentence(text) or f"the gateway answers with {status}")
+            return GatewayRefused(sentence(text) or f"the gateway answers with {status}", code)
 
 
 def sentence(text: str) -> str:

@@ -1,4 +1,4 @@
-"""Adding a gateway: by hand, found by mDNS, announced by the app; a new password or address later."""
+"""Adding a gateway: by hand, found by mDNS, the app's; a new password or address later."""
 
 from collections.abc import Mapping
 from typing import Any, override
@@ -7,7 +7,6 @@ import voluptuous as vol
 from homeassistant.config_entries import (
     SOURCE_USER,
     ConfigEntry,
-    ConfigFlow,
     ConfigFlowResult,
     ConfigSubentryFlow,
     FlowType,
@@ -15,8 +14,9 @@ from homeassistant.config_entries import (
 )
 from homeassistant.const import CONF_PASSWORD, CONF_URL, CONF_USERNAME, CONF_VERIFY_SSL
 from homeassistant.core import callback
-from homeassistant.data_entry_flow import AbortFlow
+from homeassistant.data_entry_flow import AbortFlow, FlowResultType
 from homeassistant.helpers.selector import BooleanSelector
+from homeassistant.helpers.service_info.dhcp import DhcpServiceInfo
 from homeassistant.helpers.service_info.hassio import HassioServiceInfo
 from homeassistant.helpers.service_info.zeroconf import ZeroconfServiceInfo
 from yarl import URL
@@ -29,8 +29,10 @@ from .client import (
     GatewayUnauthorized,
     NotGo2py,
 )
-from .const import CAMERA, DEFAULT_PORT, DOMAIN
+from .const import CAMERA, CONF_APP, CONF_MANAGED, DEFAULT_PORT, DOMAIN
+from .discovered_flow import DiscoveredCamera, hint, moved
 from .forms import PASSWORD, TEXT, USER
+from .hosted_flow import HostedSteps
 from .session import passing_client
 
 _LOGIN = {vol.Optional(CONF_USERNAME): USER, vol.Optional(CONF_PASSWORD): PASSWORD}
@@ -45,16 +47,11 @@ class InvalidUrl(ValueError):
     """This is no address of a gateway."""
 
 
-class Go2pyConfigFlow(ConfigFlow, domain=DOMAIN):
-    """One entry for each gateway; its cameras are subentries."""
+class Go2pyConfigFlow(HostedSteps, DiscoveredCamera, domain=DOMAIN):
+    """One entry for each gateway; its cameras are subentries, also those that were found."""
 
     VERSION = 1
     MINOR_VERSION = 1
-
-    def __init__(self) -> None:
-        self._data: dict[str, Any] = {}
-        """What discovery told."""
-        self._name = ""
 
     @classmethod
     @callback
@@ -65,7 +62,7 @@ class Go2pyConfigFlow(ConfigFlow, domain=DOMAIN):
 
     # --- by hand ------------------------------------------------------------------------------------------------------
 
-    async def async_step_user(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
+    async def async_step_remote(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
         """Address, user and password of a gateway."""
         errors: dict[str, str] = {}
         data = user_input or {}
@@ -74,7 +71,7 @@ class Go2pyConfigFlow(ConfigFlow, domain=DOMAIN):
             if info is not None:
                 return await self._create(data, info)
         return self.async_show_form(
-            step_id="user",
+            step_id="remote",
             data_schema=self.add_suggested_values_to_schema(_GATEWAY_SCHEMA, data),
             errors=errors,
             description_placeholders=_placeholders(data),
@@ -104,6 +101,9 @@ class Go2pyConfigFlow(ConfigFlow, domain=DOMAIN):
 
     async def async_step_reauth(self, entry_data: Mapping[str, Any]) -> ConfigFlowResult:
         """The gateway does not take the password any more."""
+        if CONF_MANAGED in entry_data:  # another gateway took the port of ours, which gets another
+            self.hass.config_entries.async_schedule_reload(self.context["entry_id"])
+            return self.async_abort(reason="reauth_successful")
         return await self.async_step_reauth_confirm()
 
     async def async_step_reauth_confirm(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
@@ -126,7 +126,10 @@ class Go2pyConfigFlow(ConfigFlow, domain=DOMAIN):
     # --- found --------------------------------------------------------------------------------------------------------
 
     async def async_step_zeroconf(self, discovery_info: ZeroconfServiceInfo) -> ConfigFlowResult:
-        """A gateway announces itself in the network."""
+        """A gateway announces itself in the network; or something that may be a camera does."""
+        if not discovery_info.type.startswith("_go2py."):
+            hint(self)
+            return self.async_abort(reason="searching")
         properties = discovery_info.properties
         address = discovery_info.ip_address
         url = URL.build(
@@ -139,18 +142,35 @@ class Go2pyConfigFlow(ConfigFlow, domain=DOMAIN):
         self._name = discovery_info.name.partition(".")[0]
         return await self._found(str(properties.get("id") or ""))
 
+    async def async_step_dhcp(self, discovery_info: DhcpServiceInfo) -> ConfigFlowResult:
+        """A camera of ours has an address, maybe another one than before."""
+        moved(self, discovery_info.macaddress, discovery_info.ip)
+        return self.async_abort(reason="already_configured")
+
     async def async_step_hassio(self, discovery_info: HassioServiceInfo) -> ConfigFlowResult:
         """The app says where its gateway is, and how to log in."""
-        config = discovery_info.config
+        self._data[CONF_APP] = discovery_info.slug
+        self._name = discovery_info.name
+        return await self._found(self._take_announced(discovery_info.config))
+
+    async def async_step_app_ready(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
+        """The app that was asked for is there; a form only shows if its gateway does not answer."""
+        self._name = "go2py"
+        self._take_announced(self._announced)
+        return await self.async_step_found_confirm({})
+
+    def _take_announced(self, config: Mapping[str, Any]) -> str:
+        """Keep where the app's gateway is; its identity."""
         url = URL(normalize(str(config[CONF_URL])))
         if url.host in _EVERYWHERE:
             url = url.with_host("127.0.0.1")  # the app shares the host's network
-        self._data = {CONF_URL: str(url), CONF_VERIFY_SSL: True, **_login(config)}
-        self._name = discovery_info.name
-        return await self._found(str(config.get("id") or ""))
+        self._data |= {CONF_URL: str(url), CONF_VERIFY_SSL: True, **_login(config)}
+        return str(config.get("id") or "")
 
     async def _found(self, gateway_id: str) -> ConfigFlowResult:
-        await self.async_set_unique_id(gateway_id or _address(self._data))
+        known = await self.async_set_unique_id(gateway_id or _address(self._data))
+        if known is not None and CONF_APP in known.data and CONF_APP not in self._data:
+            return self.async_abort(reason="already_configured")  # the app itself tells where it is, and better
         self._abort_if_unique_id_configured(updates=dict(self._data), reload_on_update=False)
         self._async_abort_entries_match({CONF_URL: self._data[CONF_URL]})
         self.context["title_placeholders"] = {"name": self._name}
@@ -189,7 +209,8 @@ class Go2pyConfigFlow(ConfigFlow, domain=DOMAIN):
             flow = await self.hass.config_entries.subentries.async_init(
                 (result["result"].entry_id, CAMERA), context=SubentryFlowContext(source=SOURCE_USER)
             )
-            result["next_flow"] = (FlowType.CONFIG_SUBENTRIES_FLOW, flow["flow_id"])
+            if flow["type"] is not FlowResultType.ABORT:  # the gateway is there
+                result["next_flow"] = (FlowType.CONFIG_SUBENTRIES_FLOW, flow["flow_id"])
         return result
 
     async def _check(
@@ -242,7 +263,7 @@ def _address(data: Mapping[str, Any]) -> str:
 
 
 def _by_address(entry: ConfigEntry) -> bool:
-    return entry.unique_id == _address(entry.data)
+    return CONF_MANAGED in entry.data or entry.unique_id == _address(entry.data)
 
 
 def _login(data: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,18 +1,18 @@
 """What is known of a gateway, fed by its events; and which cameras it has been given."""
 
 import asyncio
-import time
+import re
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from homeassistant.config_entries import ConfigEntry, ConfigSubentry
-from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
+from homeassistant.core import HomeAssistant, callback
 from homeassistant.exceptions import ConfigEntryAuthFailed, ConfigEntryError, ConfigEntryNotReady
 from homeassistant.helpers import device_registry as dr
-from homeassistant.helpers.event import async_call_later, async_track_time_interval
+from homeassistant.helpers.event import async_track_time_interval
 from homeassistant.helpers.update_coordinator import DataUpdateCoordinator
 
 from .client import (
@@ -26,21 +26,28 @@ from .client import (
 )
 from .const import (
     CAMERA,
+    CONF_ADDRESS,
+    CONF_DEVICE,
+    CONF_KEEP,
     CONF_MAKER,
     CONF_MODEL,
+    CONF_ROTATE,
     CONF_SOURCES,
     CONF_STREAM,
     CONF_SUB_SOURCES,
     DOMAIN,
+    EVENT_SCHEMA,
     LOGGER,
     MIN_VERSION,
 )
-from .models import Media, Stream, Streams
+from .models import Stream, Streams
+
+if TYPE_CHECKING:
+    from .finder import Finder
 
 _BACK_OFF = (1, 2, 4, 8, 15, 30)
-_MEDIA_INTERVAL = timedelta(seconds=60)
-"""One request for all cameras: codecs, sizes, rates, which events do not tell."""
-_MEDIA_AFTER_START = 3.0
+_INFO_INTERVAL = timedelta(minutes=5)
+_VIDEO_CODEC = re.compile(r"^a=rtpmap:\d+ (H26[45])/90000", re.MULTILINE | re.IGNORECASE)
 _SNAPSHOT_SECONDS = 10.0
 
 type Go2pyConfigEntry = ConfigEntry[Go2pyCoordinator]
@@ -57,6 +64,10 @@ class Camera:
     sub_sources: tuple[str, ...]
     maker: str
     model: str
+    device: str = ""
+    address: str = ""
+    rotate: int = 0
+    keep: bool = False
 
     @classmethod
     def of(cls, subentry: ConfigSubentry) -> Camera:
@@ -69,7 +80,16 @@ class Camera:
             tuple(data.get(CONF_SUB_SOURCES, ())),
             data.get(CONF_MAKER, ""),
             data.get(CONF_MODEL, ""),
+            data.get(CONF_DEVICE, ""),
+            data.get(CONF_ADDRESS, ""),
+            data.get(CONF_ROTATE, 0),
+            data.get(CONF_KEEP, False),
         )
+
+    @property
+    def mac(self) -> str:
+        """Its hardware address, if that is its identity."""
+        return self.device if re.fullmatch("[0-9a-f]{2}(:[0-9a-f]{2}){5}", self.device) else ""
 
     @property
     def sub_stream(self) -> str:
@@ -82,10 +102,19 @@ class Camera:
         streams = {self.stream: self.sources, self.sub_stream: self.sub_sources}
         return {name: sources for name, sources in streams.items() if sources}
 
+    @property
+    def streams(self) -> tuple[str, ...]:
+        """The main stream and, where there is one, the small one."""
+        return (self.stream, self.sub_stream) if self.sub_sources else (self.stream,)
+
 
 def cameras_of(entry: ConfigEntry[Any]) -> dict[str, Camera]:
     """All cameras of a gateway by their subentry's id."""
     return {key: Camera.of(one) for key, one in entry.subentries.items() if one.subentry_type == CAMERA}
+
+
+class OtherSchema(GatewayError):
+    """The gateway's events mean something else than they did."""
 
 
 class Go2pyCoordinator(DataUpdateCoordinator[Streams]):
@@ -98,6 +127,8 @@ class Go2pyCoordinator(DataUpdateCoordinator[Streams]):
     info: GatewayInfo
     device_id: str
     """The gateway's device."""
+    finder: Finder
+    """Looks for cameras on its network."""
 
     def __init__(self, hass: HomeAssistant, entry: Go2pyConfigEntry, client: GatewayClient) -> None:
         super().__init__(hass, LOGGER, config_entry=entry, name=entry.title, update_interval=None, always_update=True)
@@ -105,16 +136,19 @@ class Go2pyCoordinator(DataUpdateCoordinator[Streams]):
         self.applied = dict(entry.data)
         """The entry's data with which the connection was made."""
         self.cameras = cameras_of(entry)
-        self.media: dict[str, Media] = {}
-        self.bit_rates: dict[str, float] = {}
-        """Bits a second from the camera, over the last minute."""
         self.data = Streams()
+        self.wanted: set[str] = set()
+        """Streams that a browser wanted to play."""
+        self.playable: set[str] = set()
+        """Codecs that any of the browsers can play, of those that matter here."""
         self._adders: list[Callable[[Camera], None]] = []
+        self.added: set[str] = set()
+        """Streams that an action made for now."""
         self._owed: set[str] = set()
         """Streams that the gateway still has to be told of; those of no camera are to go."""
+        self._unkept: set[str] = set()
+        """Streams whose cameras no longer have to stay connected, of which it still has to be told."""
         self._lock = asyncio.Lock()
-        self._measured: tuple[float, dict[str, int]] = (0.0, {})
-        self._soon: CALLBACK_TYPE | None = None
 
     @property
     def connected(self) -> bool:
@@ -151,10 +185,11 @@ class Go2pyCoordinator(DataUpdateCoordinator[Streams]):
         try:
             async with asyncio.timeout(_SNAPSHOT_SECONDS):
                 await ready
+        except OtherSchema as error:
+            raise ConfigEntryError(translation_domain=DOMAIN, translation_key="gateway_too_new") from error
         except (TimeoutError, GatewayError) as error:
             raise self._not_ready(str(error)) from error
-        entry.async_on_unload(async_track_time_interval(self.hass, self._measure, _MEDIA_INTERVAL))
-        entry.async_on_unload(self._forget_soon)
+        entry.async_on_unload(async_track_time_interval(self.hass, self._look_again, _INFO_INTERVAL))
 
     def _not_ready(self, detail: str) -> ConfigEntryNotReady:
         return ConfigEntryNotReady(
@@ -187,6 +222,8 @@ class Go2pyCoordinator(DataUpdateCoordinator[Streams]):
             failures += 1
 
     async def _take(self, message: dict[str, Any], ready: asyncio.Future[None]) -> None:
+        if message.get("type") == "snapshot" and message["data"].get("schema", 0) > EVENT_SCHEMA:
+            raise OtherSchema("it is newer than the integration; update go2py in Home Assistant")
         changed = self.data.apply(message)
         if message.get("type") == "snapshot":
             was_away = not self.connected
@@ -195,44 +232,24 @@ class Go2pyCoordinator(DataUpdateCoordinator[Streams]):
                 LOGGER.info("%s is back", self.name)
             if not ready.done():
                 ready.set_result(None)
-            self._measure_soon()
             await self.provide()
+            await self._look_again()
         elif changed:
             self.async_set_updated_data(self.data)
-            if message.get("type") == "source.state":
-                self._measure_soon()
 
-    # --- what the events do not tell ----------------------------------------------------------------------------------
-
-    @callback
-    def _measure_soon(self) -> None:
-        """Once for all that happens within a moment."""
-        if self._soon is None:
-            self._soon = async_call_later(self.hass, _MEDIA_AFTER_START, self._measure)
+    async def _look_again(self, _: datetime | None = None) -> None:
+        """A gateway that was started anew may have another version, and ports that were taken may be free: the only
+        things of which no event tells."""
+        if self.connected:
+            with suppress(GatewayError):  # the events' connection tells of it, too
+                self.info = await self.client.info()
+                self.async_update_listeners()
 
     @callback
-    def _forget_soon(self) -> None:
-        if self._soon is not None:
-            self._soon()
-            self._soon = None
-
-    async def _measure(self, _: datetime) -> None:
-        self._forget_soon()
-        if not self.connected:
-            return
-        try:
-            self.media = await self.client.media()
-        except GatewayError as error:
-            LOGGER.debug("%s: no codecs and rates now: %s", self.name, error)
-            return
-        now, received = time.monotonic(), {name: media.received for name, media in self.media.items()}
-        then, before = self._measured
-        if now - then < _MEDIA_AFTER_START and before:
-            return
-        self._measured = now, received
-        self.bit_rates = {
-            name: 8 * max(0, count - before.get(name, count)) / (now - then) for name, count in received.items()
-        }
+    def note_offer(self, stream: str, offer: str) -> None:
+        """A browser wants to play a stream: what it could play tells whether it ever will."""
+        self.wanted.add(stream)
+        self.playable |= {name.upper() for name in _VIDEO_CODEC.findall(offer)}
         self.async_update_listeners()
 
     # --- cameras ------------------------------------------------------------------------------------------------------
@@ -257,8 +274,10 @@ class Go2pyCoordinator(DataUpdateCoordinator[Streams]):
                     add(new)
             elif old is not None and new is not None and new.title != old.title:
                 self._rename(new)
+            if old is not None and old.keep and (new is None or not new.keep):
+                self._unkept.add(old.stream)
         self.async_update_listeners()
-        if self._owed:
+        if self._owed or self._unkept or any(camera.keep for camera in self.cameras.values()):
             self.config_entry.async_create_background_task(self.hass, self.provide(), "go2py cameras")
 
     def _rename(self, camera: Camera) -> None:
@@ -286,6 +305,22 @@ class Go2pyCoordinator(DataUpdateCoordinator[Streams]):
                     LOGGER.debug("%s is told of %s later: %s", self.name, name, error)
                     continue
                 self._owed.discard(name)
+            await self._keep()
+
+    async def _keep(self) -> None:
+        """Have cameras stay connected, or no longer. Asking again for what is so changes nothing."""
+        kept = {camera.stream for camera in self.cameras.values() if camera.keep}
+        self._unkept -= kept
+        for name in sorted(kept | self._unkept):
+            try:
+                await self.client.set_kept(name, kept=name in kept)
+            except GatewayRefused as error:
+                LOGGER.debug("%s cannot keep %s: %s", self.name, name, error)  # it has no such stream
+            except GatewayError as error:
+                LOGGER.debug("%s is told later to keep %s: %s", self.name, name, error)
+                return
+            if name not in kept:  # a choice that was made meanwhile stays to be told
+                self._unkept.discard(name)
 
 
 async def forget_cameras(client: GatewayClient, entry: ConfigEntry[Any]) -> None:

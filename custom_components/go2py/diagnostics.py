@@ -20,7 +20,7 @@ async def async_get_config_entry_diagnostics(hass: HomeAssistant, entry: Go2pyCo
     coordinator = entry.runtime_data
     data = async_redact_data(dict(entry.data), _SECRET)
     return {
-        "entry": {**data, CONF_URL: masked(data[CONF_URL])},
+        "entry": {**data, CONF_URL: masked(str(coordinator.client.url))},
         "gateway": {**asdict(coordinator.info), "connected": coordinator.connected},
         "cameras": [_camera(coordinator, camera) for camera in coordinator.cameras.values()],
         "other_streams": len(
@@ -43,7 +43,7 @@ async def async_get_device_diagnostics(
 
 
 def _camera(coordinator: Go2pyCoordinator, camera: Camera) -> dict[str, Any]:
-    stream, media = coordinator.data.get(camera.stream), coordinator.media.get(camera.stream)
+    stream = coordinator.data.get(camera.stream)
     return {
         "title": camera.title,
         "stream": camera.stream,
@@ -51,6 +51,9 @@ def _camera(coordinator: Go2pyCoordinator, camera: Camera) -> dict[str, Any]:
         "configured_sub": [masked(source) for source in camera.sub_sources],
         "sources": [asdict(source) for source in stream.sources] if stream else None,
         "readers": sorted(stream.readers.values()) if stream else None,
-        "media": asdict(media) if media else None,
-        "bit_rate": coordinator.bit_rates.get(camera.stream),
+        "video": asdict(stream.video) if stream else None,
+        "audio": asdict(stream.audio) if stream else None,
+        "paused": stream.paused if stream else None,
+        "rotate": camera.rotate,
+        "keep_connected": camera.keep,
     }

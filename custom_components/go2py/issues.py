@@ -8,23 +8,24 @@ from homeassistant.core import CALLBACK_TYPE, callback
 from homeassistant.helpers import issue_registry as ir
 from homeassistant.helpers.event import async_call_later
 
-from .const import DOMAIN
+from .const import DOMAIN, HELP_URL
 from .coordinator import Camera, Go2pyCoordinator
+from .models import Stream
 from .reasons import INVALID_AUTH, reason_key
 
 UNREACHABLE_SECONDS: Final = 30 * 60
 
 
 class Issues:
-    """Watches all cameras of a gateway."""
+    """Watches a gateway and all its cameras."""
 
     def __init__(self, coordinator: Go2pyCoordinator) -> None:
         self._coordinator = coordinator
         self._hass = coordinator.hass
         self._waiting: dict[str, CALLBACK_TYPE] = {}
         """Cameras that are away, and how to stop the clock."""
-        self._raised: dict[str, Camera] = {}
-        """By the issue's id."""
+        self._raised: dict[str, str] = {}
+        """The camera's id by the issue's; empty where the gateway is meant."""
         self._stop = coordinator.async_add_listener(self._look)
         self._look()
 
@@ -42,24 +43,24 @@ class Issues:
         cameras = self._coordinator.cameras
         for camera_id in self._waiting.keys() - cameras.keys():
             self._waiting.pop(camera_id)()
-        for issue_id, camera in tuple(self._raised.items()):
-            if camera.id not in cameras:
+        for issue_id, camera_id in tuple(self._raised.items()):
+            if camera_id and camera_id not in cameras:
                 self._withdraw(issue_id)
         for camera in cameras.values():
-            self._judge(camera)
+            stream = self._coordinator.stream(camera.stream)
+            if stream is not None:  # else it is the gateway's trouble, which its entry shows
+                self._judge_connection(camera, stream)
+                self._judge_picture(camera, stream)
+        self._judge_ports()
 
-    def _judge(self, camera: Camera) -> None:
-        stream = self._coordinator.stream(camera.stream)
-        if stream is None:
-            return  # the gateway's trouble, which its entry shows
-        if not (problem := stream.problem):
-            if stream.live:
+    def _judge_connection(self, camera: Camera, stream: Stream) -> None:
+        if not stream.problem:
+            if stream.live or stream.paused:
                 self._waiting.pop(camera.id, _nothing)()
-                self._withdraw(_auth_issue(camera.id))
-                self._withdraw(_away_issue(camera.id))
-            return
-        if reason_key(problem) == INVALID_AUTH and camera.sources:
-            self._raise(_auth_issue(camera.id), INVALID_AUTH, camera, fixable=True)
+                self._withdraw(f"camera_auth_{camera.id}")
+                self._withdraw(f"camera_away_{camera.id}")
+        elif reason_key(stream.problem_code) == INVALID_AUTH and camera.sources:
+            self._raise(INVALID_AUTH, camera, fixable=True)
         elif camera.id not in self._waiting:
             self._waiting[camera.id] = async_call_later(self._hass, UNREACHABLE_SECONDS, partial(self._away, camera.id))
 
@@ -69,34 +70,62 @@ class Issues:
         self._waiting[camera_id] = _nothing
         camera = self._coordinator.cameras[camera_id]
         stream = self._coordinator.stream(camera.stream)
-        self._raise(_away_issue(camera_id), "camera_away", camera, detail=stream.problem if stream is not None else "")
+        self._raise("camera_away", camera, detail=stream.problem if stream is not None else "")
 
-    def _raise(self, issue_id: str, key: str, camera: Camera, *, fixable: bool = False, detail: str = "") -> None:
-        if issue_id in self._raised:
-            return
-        self._raised[issue_id] = camera
+    def _judge_picture(self, camera: Camera, stream: Stream) -> None:
+        if stream.live and stream.video.key_overdue:
+            self._raise("no_key_picture", camera)
+        else:
+            self._withdraw(f"no_key_picture_{camera.id}")
+        wanted = camera.stream in self._coordinator.wanted and "H265" not in self._coordinator.playable
+        if wanted and stream.video.codec == "H265":
+            self._raise("h265_not_playable", camera)
+        elif stream.video.codec:  # while nobody looks it is not known
+            self._withdraw(f"h265_not_playable_{camera.id}")
+
+    def _judge_ports(self) -> None:
+        """Only what is connected tells whether it got its ports."""
+        gateway = self._coordinator
+        found = set()
+        for port in gateway.info.blocked:
+            found.add(issue_id := f"port_taken_{gateway.config_entry.entry_id}_{port.name}")
+            if issue_id not in self._raised:
+                self._raised[issue_id] = ""
+                self._create(
+                    issue_id, "port_taken", name=gateway.name, port=port.address, output=port.name, detail=port.problem
+                )
+        for issue_id, camera_id in tuple(self._raised.items()):
+            if not camera_id and issue_id not in found:
+                self._withdraw(issue_id)
+
+    def _raise(self, key: str, camera: Camera, *, fixable: bool = False, detail: str = "") -> None:
+        issue_id = f"{key}_{camera.id}"
+        if issue_id not in self._raised:
+            self._raised[issue_id] = camera.id
+            data: dict[str, str | int | float | None] = {
+                "entry": self._coordinator.config_entry.entry_id,
+                "camera": camera.id,
+            }
+            self._create(issue_id, key, data if fixable else None, name=camera.title, detail=detail)
+
+    def _create(
+        self, issue_id: str, key: str, fix: dict[str, str | int | float | None] | None = None, **texts: str
+    ) -> None:
         ir.async_create_issue(
             self._hass,
             DOMAIN,
             issue_id,
-            data={"entry": self._coordinator.config_entry.entry_id, "camera": camera.id},
-            is_fixable=fixable,
-            severity=ir.IssueSeverity.ERROR if fixable else ir.IssueSeverity.WARNING,
+            data=fix,
+            is_fixable=fix is not None,
+            learn_more_url=None if fix else HELP_URL,
+            severity=ir.IssueSeverity.ERROR if fix else ir.IssueSeverity.WARNING,
             translation_key=key,
-            translation_placeholders={"name": camera.title, "detail": detail},
+            translation_placeholders=texts,
         )
 
     def _withdraw(self, issue_id: str) -> None:
         if self._raised.pop(issue_id, None) is not None:
             ir.async_delete_issue(self._hass, DOMAIN, issue_id)
-
-
-def _auth_issue(camera_id: str) -> str:
-    return f"camera_auth_{camera_id}"
-
-
-def _away_issue(camera_id: str) -> str:
-    return f"camera_away_{camera_id}"
 
 
 def _nothing() -> None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
 IDLE, LIVE, WAITING, REFUSED = "idle", "live", "waiting", "refused"
+OFF = "off"
 _NO_VIEWERS = frozenset({"preload", "probe", "plan"})
 """Formats of readers behind which nobody looks."""
 
@@ -17,6 +18,8 @@ class Source:
     state: str
     reason: str
     restarts: int
+    code: str = ""
+    """The reason in a word; `reasons.reason_key` knows it."""
 
     @classmethod
     def parse(cls, data: Mapping[str, Any]) -> Self:
@@ -25,7 +28,50 @@ class Source:
             str(data.get("state", IDLE)),
             str(data.get("reason", "")),
             int(data.get("restarts", 0)),
+            str(data.get("code", "")),
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Video:
+    """The picture as it comes. Empty and 0 where it is not known, rates also while nobody looks."""
+
+    codec: str = ""
+    width: int = 0
+    height: int = 0
+    frame_rate: float = 0.0
+    bit_rate: int = 0
+    """Bits a second."""
+    key_overdue: bool = False
+    """No picture has come for long that a player can begin with."""
+
+    @classmethod
+    def parse(cls, data: Mapping[str, Any]) -> Self:
+        return cls(
+            str(data.get("codec", "")),
+            int(data.get("width", 0)),
+            int(data.get("height", 0)),
+            float(data.get("fps", 0)),
+            int(data.get("bit_rate", 0)),
+            bool(data.get("key_overdue")),
+        )
+
+    @property
+    def resolution(self) -> str:
+        return f"{self.width}×{self.height}" if self.width and self.height else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Audio:
+    """The sound as it comes."""
+
+    codec: str = ""
+    sample_rate: int = 0
+    channels: int = 0
+
+    @classmethod
+    def parse(cls, data: Mapping[str, Any]) -> Self:
+        return cls(str(data.get("codec", "")), int(data.get("sample_rate", 0)), int(data.get("channels", 0)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,12 +81,19 @@ class Stream:
     sources: tuple[Source, ...] = ()
     readers: Mapping[int, str] = field(default_factory=dict)
     """Format by the reader's number."""
+    paused: bool = False
+    """Switched off for privacy; what its sources say does not count then."""
+    video: Video = Video()
+    audio: Audio = Audio()
 
     @classmethod
     def parse(cls, data: Mapping[str, Any]) -> Self:
         return cls(
             tuple(Source.parse(source) for source in data.get("sources") or ()),
             {int(reader["reader"]): str(reader.get("format", "")) for reader in data.get("readers") or ()},
+            data.get("state") == OFF,
+            Video.parse(data.get("video") or {}),
+            Audio.parse(data.get("audio") or {}),
         )
 
     @property
@@ -53,18 +106,38 @@ class Stream:
 
     @property
     def live(self) -> bool:
-        return any(source.state == LIVE for source in self.sources)
+        return not self.paused and any(source.state == LIVE for source in self.sources)
 
     @property
     def problem(self) -> str:
-        """Why no picture comes, as a sentence; empty while any source may bring one."""
-        if any(source.state not in {WAITING, REFUSED} for source in self.sources):
+        """Why no picture comes, as a sentence; empty while any source may bring one, or none is to."""
+        if self.paused or any(source.state not in {WAITING, REFUSED} for source in self.sources):
             return ""
         return next((source.reason for source in self.sources if source.reason), "")
+
+    @property
+    def problem_code(self) -> str:
+        """The same in a word."""
+        return next((source.code for source in self.sources if source.reason), "") if self.problem else ""
 
 
 class Streams(dict[str, Stream]):
     """All streams by name, kept up to date by events (docs/events.md)."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._talks: dict[int, Mapping[str, Any]] = {}
+        """By source. Not in `Stream`, of which entities would write a state each time somebody's voice gets louder."""
+
+    def talk(self, name: str) -> Mapping[str, Any] | None:
+        """How it stands with speaking to a camera; None where that is not possible, or not known yet."""
+        sources = self[name].sources if name in self else ()
+        return next((self._talks[one.id] for one in sources if one.id is not None and one.id in self._talks), None)
+
+    def _note_talk(self, stream: Mapping[str, Any]) -> None:
+        for source in stream.get("sources") or ():
+            if isinstance(source.get("talk"), Mapping):
+                self._talks[int(source["source"])] = source["talk"]
 
     def apply(self, message: Mapping[str, Any]) -> frozenset[str]:
         """Take an event in; the names of the streams that it changed."""
@@ -76,12 +149,25 @@ class Streams(dict[str, Stream]):
             case "snapshot":
                 before = set(self)
                 self.clear()
+                self._talks.clear()
+                for stream in data.get("streams", {}).values():
+                    self._note_talk(stream)
                 self.update({str(key): Stream.parse(value) for key, value in data.get("streams", {}).items()})
                 return frozenset(before | self.keys())
             case "stream.added" | "stream.changed":
+                self._note_talk(data)
                 self[name] = Stream.parse(data)
             case "stream.removed":
                 self.pop(name, None)
+            case "stream.state" if name in self:
+                self[name] = replace(self[name], paused=data.get("state") == OFF)
+            case "stream.media" if name in self:
+                video, audio = Video.parse(data.get("video") or {}), Audio.parse(data.get("audio") or {})
+                self[name] = replace(self[name], video=video, audio=audio)
+            case "talk.state" if isinstance(data.get("talk"), Mapping):
+                self._talks[int(data["source"])] = data["talk"]
+                number = data["source"]
+                return frozenset(name for name, one in self.items() if any(two.id == number for two in one.sources))
             case "source.state":
                 return self._source(Source.parse(data))
             case "reader.added" if name in self:
@@ -104,7 +190,7 @@ class Streams(dict[str, Stream]):
 
 @dataclass(frozen=True, slots=True)
 class Media:
-    """What a stream carries at the moment. Empty and 0 where it is not known, as the camera was not asked yet."""
+    """What a camera that was just asked offers. Empty and 0 where it does not tell."""
 
     video: str = ""
     audio: str = ""
@@ -112,9 +198,6 @@ class Media:
     """Codecs that the camera takes to speak."""
     width: int = 0
     height: int = 0
-    frame_rate: float = 0.0
-    received: int = 0
-    """Bytes from the camera since it was connected."""
 
     @classmethod
     def parse(cls, data: Mapping[str, Any]) -> Self:
@@ -132,52 +215,11 @@ class Media:
             talk=_codecs(labels, "audio, sendonly, "),
             width=int(codec.get("width", 0)),
             height=int(codec.get("height", 0)),
-            frame_rate=float(video.get("fps", 0)),
-            received=sum(int(producer.get("bytes_recv", 0)) for producer in producers),
         )
 
     @property
     def resolution(self) -> str:
         return f"{self.width}×{self.height}" if self.width and self.height else ""
-
-
-@dataclass(frozen=True, slots=True)
-class Device:
-    """A camera that the gateway saw on the network; `known` if one of its streams comes from there already."""
-
-    address: str
-    name: str
-    known: bool
-
-    @classmethod
-    def parse(cls, data: Mapping[str, Any]) -> Self:
-        name = " ".join(dict.fromkeys(str(data[key]) for key in ("maker", "model") if data.get(key)))
-        return cls(str(data.get("address", "")), name or str(data.get("name", "")), bool(data.get("streams")))
-
-
-@dataclass(frozen=True, slots=True)
-class Survey:
-    """What the gateway found out about one camera. Sources have no credentials."""
-
-    maker: str
-    model: str
-    sources: Mapping[str, str]
-    """By role, `main` or `sub`."""
-    problem: str
-    """Code of the first thing in the way; empty if there is none."""
-    message: str
-
-    @classmethod
-    def parse(cls, data: Mapping[str, Any]) -> Self:
-        problem: Mapping[str, Any] = next(iter(data.get("problems") or ()), {})
-        streams = reversed(data.get("streams") or ())  # the first of a role counts
-        return cls(
-            str(data.get("maker", "")),
-            str(data.get("model", "")),
-            {str(stream.get("role")): str(stream["source"]) for stream in streams if stream.get("source")},
-            str(problem.get("code", "")),
-            str(problem.get("message", "")),
-        )
 
 
 def _codecs(labels: list[str], kind: str) -> str:

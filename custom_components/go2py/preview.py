@@ -55,7 +55,7 @@ class PreviewView(HomeAssistantView):
 
         async def picture() -> bytes | None:
             look = looks.get(token)
-            if look is None or time.monotonic() > end:
+            if look is None or look.ended or time.monotonic() > end:
                 return None
             try:
                 return await look.client.frame(look.name, width=_WIDTH)

@@ -1,28 +1,20 @@
 """Looking at a camera through the gateway before it is added."""
 
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Final
+from typing import ClassVar, Final
 
 from .client import GatewayClient, GatewayError, GatewayRefused, GatewayUnreachable
 from .const import LOGGER
+from .found import Survey
 from .models import Media
-from .reasons import INVALID_AUTH, OTHER, UNREACHABLE, reason_key
-from .sources import InvalidSource, host_of, is_address, with_credentials
+from .reasons import CODES, reason_key
+from .sources import InvalidSource, host_of, hosts_of, is_address, runs_commands, with_credentials
 
 _PREFIX = "go2py_look_"
 _FRAME_SECONDS = 15.0
-_PROBLEMS: Final = {
-    "unreachable": UNREACHABLE,
-    "closed": "camera_port_closed",
-    "credentials_needed": "camera_auth_needed",
-    "unauthorized": INVALID_AUTH,
-    "busy": "camera_busy",
-    "no_stream": "camera_no_stream",
-}
-"""The gateway's codes (docs/discovery.md) in our words."""
 NO_ERROR: Final = {"host": "", "detail": "", "address": "192.168.1.30", "link": "rtsp://…"}
 """Placeholders of the texts; forms always have them all."""
 
@@ -38,27 +30,46 @@ class ProbeError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A camera that brought a picture."""
+    """A camera that brought a picture. `sub` describes the small one, `device` is the hardware address if told."""
 
     sources: tuple[str, ...]
     sub_sources: tuple[str, ...]
     media: Media
+    sub: str = ""
+    talk: bool = False
     maker: str = ""
     model: str = ""
+    device: str = ""
+    address: str = ""
 
 
 class Look:
-    """A stream for now in the gateway, from the first try until `close`; a preview can be taken from it meanwhile."""
+    """A stream for now in the gateway, from the first try until `end`; a preview can be taken from it meanwhile."""
+
+    alive: ClassVar[dict[str, Look]] = {}
+    """Those that are in use, by name."""
 
     def __init__(self, client: GatewayClient) -> None:
         self.client = client
         self.name = f"{_PREFIX}{secrets.token_hex(6)}"
+        self.ended = False
         self._made = False
 
     @staticmethod
     def owns(name: str) -> bool:
         """Whether this is the name of somebody's look."""
         return name.startswith(_PREFIX)
+
+    @classmethod
+    def forgotten(cls, names: Iterable[str]) -> list[str]:
+        """Those among a gateway's streams that were left by a Home Assistant that ended in the middle of a form."""
+        return sorted(name for name in names if cls.owns(name) and name not in cls.alive)
+
+    @classmethod
+    async def end_all(cls, client: GatewayClient) -> None:
+        """The connection to a gateway ends: take away what there is for forms that are still open."""
+        for look in [look for look in cls.alive.values() if look.client is client]:
+            await look.end()
 
     async def find(self, text: str, username: str = "", password: str = "") -> Found:
         """The camera that `text`, an address or a source, means. Raises `ProbeError`."""
@@ -71,13 +82,29 @@ class Look:
             raise ProbeError("camera_source") from None
         with self._explained(text):
             survey = await self.client.survey(text, username, password)
-        main = survey.sources.get("main") or next(iter(survey.sources.values()), "")
-        if not main:
-            raise ProbeError(_PROBLEMS.get(survey.problem, OTHER), host=text, detail=survey.message)
-        sub = survey.sources.get("sub", "")
-        source = with_credentials(main, username, password)
-        subs = (with_credentials(sub, username, password),) if sub and sub != main else ()
-        return Found((source,), subs, await self.check(source), survey.maker, survey.model)
+        return await self._chosen(survey, text, username, password)
+
+    async def _chosen(self, survey: Survey, text: str, username: str, password: str) -> Found:
+        """The best stream that a survey found, and the small one beside it."""
+        streams = survey.streams
+        main = streams.get("main") or next(iter(streams.values()), None)
+        if main is None:
+            raise ProbeError(reason_key(survey.problem), host=text, detail=survey.message)
+        sub = streams.get("sub")
+        if sub is not None and sub.source == main.source:
+            sub = None
+        source = with_credentials(main.source, username, password)
+        return Found(
+            (source,),
+            (with_credentials(sub.source, username, password),) if sub else (),
+            await self.check(source),
+            sub.picture if sub else "",
+            survey.talk,
+            survey.maker,
+            survey.model,
+            survey.mac,
+            survey.address if survey.address.lower() in hosts_of((source,)) else "",
+        )
 
     async def check_all(self, sources: Sequence[str]) -> Media:
         """Try each of several sources of one camera; what the first carries. Raises `ProbeError`."""
@@ -88,15 +115,22 @@ class Look:
 
     async def check(self, source: str) -> Media:
         """Connect to one source and wait for its picture. Raises `ProbeError`."""
+        if runs_commands(source):
+            raise ProbeError("camera_command")
         with self._explained(host_of(source)):
             await self.close()
-            self._made = True
-            await self.client.try_stream(self.name, _own(source))
-            media = await self.client.probe(self.name)
-            if media.video:
-                await self.client.frame(self.name, width=640, limit=_FRAME_SECONDS)
-                media = (await self.client.media()).get(self.name, media)
-            return media
+            self._begin()
+            try:
+                await self.client.try_stream(self.name, _own(source))
+                media = await self.client.probe(self.name)
+                if media.video:
+                    await self.client.frame(self.name, width=640, limit=_FRAME_SECONDS)
+                    media = (await self.client.media()).get(self.name, media)
+                return media
+            finally:
+                if self.ended:  # while the gateway was working: it may have made the stream after it was taken away
+                    self._made = True
+                    await self.close()
 
     @contextmanager
     def _explained(self, host: str) -> Iterator[None]:
@@ -104,21 +138,33 @@ class Look:
         try:
             yield
         except GatewayRefused as error:
-            detail = str(error)
-            raise ProbeError(reason_key(detail), host=host, detail=detail) from error
+            key = reason_key(error.code) if error.code in CODES else "gateway_refused"
+            raise ProbeError(key, host=host, detail=str(error)) from error
         except GatewayUnreachable as error:
             raise ProbeError("gateway_lost", host=host, detail=str(error)) from error
         except GatewayError as error:
             raise ProbeError("gateway_refused", host=host, detail=str(error)) from error
 
+    def _begin(self) -> None:
+        if self.ended:
+            raise ProbeError("camera_error")
+        self._made = True
+        self.alive[self.name] = self
+
+    async def end(self) -> None:
+        """Take the stream away for good, also one that is about to be made."""
+        self.ended = True
+        await self.close()
+
     async def close(self) -> None:
-        """Take the stream away again. A gateway that is gone meanwhile has forgotten it by itself."""
-        if self._made:
+        """Take the stream away. A gateway that is gone meanwhile has forgotten it by itself."""
+        if self._made and not self.client.closed:
             self._made = False
             try:
                 await self.client.delete_stream(self.name)
             except GatewayError as error:
                 LOGGER.debug("%s stays until the gateway restarts: %s", self.name, error)
+        self.alive.pop(self.name, None)
 
 
 def _own(source: str) -> str:

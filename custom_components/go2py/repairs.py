@@ -1,4 +1,4 @@
-"""The way out of a camera's wrong password."""
+"""The way out of a camera's wrong password; that of an old app is in `app_repair`."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -8,7 +8,8 @@ from homeassistant.components.repairs import RepairsFlow, RepairsFlowResult
 from homeassistant.const import CONF_PASSWORD, CONF_USERNAME
 from homeassistant.core import HomeAssistant
 
-from .const import CONF_SOURCES, CONF_SUB_SOURCES
+from .app_repair import AppUpdateFlow
+from .const import CONF_APP, CONF_SOURCES, CONF_SUB_SOURCES
 from .coordinator import Go2pyConfigEntry, cameras_of
 from .forms import PASSWORD, TEXT
 from .probe import NO_ERROR, Look, ProbeError
@@ -17,9 +18,11 @@ from .sources import credentials_of, with_credentials
 
 async def async_create_fix_flow(
     hass: HomeAssistant, issue_id: str, data: Mapping[str, Any] | None
-) -> CameraPasswordFlow:
-    """Only wrong passwords can be put right here."""
+) -> RepairsFlow:
+    """A form for each issue that can be put right here."""
     assert data is not None
+    if CONF_APP in data:
+        return AppUpdateFlow(str(data["entry"]), str(data[CONF_APP]))
     return CameraPasswordFlow(str(data["entry"]), str(data["camera"]))
 
 

@@ -17,7 +17,7 @@ from homeassistant.helpers.typing import StateType
 
 from .coordinator import Camera, Go2pyConfigEntry, Go2pyCoordinator
 from .entity import Go2pyEntity
-from .models import Media, Stream
+from .models import Stream
 
 PARALLEL_UPDATES = 0
 _MAX_STATE = 255
@@ -25,9 +25,9 @@ _MAX_STATE = 255
 
 @dataclass(frozen=True, kw_only=True)
 class Go2pySensorDescription(SensorEntityDescription):
-    """Where the value comes from: stream, media, bits a second."""
+    """Where the value comes from."""
 
-    value: Callable[[Stream, Media, float | None], StateType]
+    value: Callable[[Stream], StateType]
     noisy: bool = False
 
 
@@ -35,19 +35,19 @@ SENSORS = (
     Go2pySensorDescription(
         key="viewers",
         state_class=SensorStateClass.MEASUREMENT,
-        value=lambda stream, media, rate: stream.viewers,
+        value=lambda stream: stream.viewers,
     ),
-    Go2pySensorDescription(key="video_codec", value=lambda stream, media, rate: media.video or None),
-    Go2pySensorDescription(key="audio_codec", value=lambda stream, media, rate: media.audio or None),
-    Go2pySensorDescription(key="resolution", value=lambda stream, media, rate: media.resolution or None),
+    Go2pySensorDescription(key="video_codec", value=lambda stream: stream.video.codec or None),
+    Go2pySensorDescription(key="audio_codec", value=lambda stream: stream.audio.codec or None),
+    Go2pySensorDescription(key="resolution", value=lambda stream: stream.video.resolution or None),
     Go2pySensorDescription(
         key="last_error",
-        value=lambda stream, media, rate: stream.problem[:_MAX_STATE] or None,
+        value=lambda stream: stream.problem[:_MAX_STATE] or None,
     ),
     Go2pySensorDescription(
         key="restarts",
         state_class=SensorStateClass.TOTAL_INCREASING,
-        value=lambda stream, media, rate: stream.restarts,
+        value=lambda stream: stream.restarts,
         noisy=True,
     ),
     Go2pySensorDescription(
@@ -55,7 +55,7 @@ SENSORS = (
         native_unit_of_measurement="fps",
         state_class=SensorStateClass.MEASUREMENT,
         suggested_display_precision=0,
-        value=lambda stream, media, rate: media.frame_rate or None,
+        value=lambda stream: stream.video.frame_rate or None,
         noisy=True,
     ),
     Go2pySensorDescription(
@@ -65,7 +65,7 @@ SENSORS = (
         suggested_unit_of_measurement=UnitOfDataRate.MEGABITS_PER_SECOND,
         suggested_display_precision=1,
         state_class=SensorStateClass.MEASUREMENT,
-        value=lambda stream, media, rate: rate,
+        value=lambda stream: stream.video.bit_rate or None,
         noisy=True,
     ),
 )
@@ -96,16 +96,8 @@ class Go2pySensor(Go2pyEntity, SensorEntity):
         self._attr_translation_key = description.key
         self._attr_entity_registry_enabled_default = not description.noisy
 
-    @override
-    def _view(self) -> tuple[object, ...]:
-        return (*super()._view(), self.media, self._rate)
-
-    @property
-    def _rate(self) -> float | None:
-        return self.coordinator.bit_rates.get(self.stream_name)
-
     @property
     @override
     def native_value(self) -> StateType:
         stream = self.gateway_stream
-        return self.entity_description.value(stream, self.media, self._rate) if stream else None
+        return self.entity_description.value(stream) if stream else None

@@ -1,4 +1,4 @@
-"""Source texts: what a user types, credentials in and out of them."""
+"""Source texts: what a user types, credentials and addresses in and out of them."""
 
 import re
 from collections.abc import Sequence
@@ -6,10 +6,13 @@ from typing import Final
 from urllib.parse import quote, unquote
 
 MAX_LENGTH: Final = 8192
+COMMANDS: Final = frozenset({"exec", "echo", "expr"})
+"""Schemes that the gateway takes from its own file only."""
 
-_SCHEME: Final = re.compile(r"[a-z][a-z0-9+.-]*:", re.IGNORECASE)
+_SCHEME: Final = re.compile(r"([a-z][a-z0-9+.-]*):", re.IGNORECASE)
 _ADDRESS: Final = re.compile(r"(?:\[[0-9a-f:.%]+\]|[\w.-]+)(?::\d{1,5})?/?", re.IGNORECASE)
 _USERINFO: Final = re.compile(r"(?<=://)(?P<user>[^/@:?#\s]*)(?::(?P<password>[^/?#\s]*))?@")
+_HOST: Final = re.compile(r"(://(?:[^/?#\s]*@)?)(?:\[([^\]/]+)\]|([^:/?#\s\[\]]+))")
 _SECRETS: Final = re.compile(r"(?i)(?<=[?&#_])([a-z_]*(?:pass|pwd|token|secret|key|auth)[a-z_]*=)[^&#\s]*")
 
 
@@ -25,6 +28,12 @@ def is_address(text: str) -> bool:
         if _SCHEME.match(text) and not text[0].isdigit():
             return False
     raise InvalidSource
+
+
+def runs_commands(source: str) -> bool:
+    """Whether the gateway would have to start a program that the text names."""
+    found = _SCHEME.match(source)
+    return found is not None and found[1].lower() in COMMANDS
 
 
 def with_credentials(source: str, username: str, password: str) -> str:
@@ -54,6 +63,22 @@ def host_of(source: str) -> str:
     bare = without_credentials(source)
     host = bare.partition("://")[2].partition("/")[0].partition("#")[0].partition("?")[0]
     return host or bare
+
+
+def hosts_of(sources: Sequence[str]) -> frozenset[str]:
+    """Names and addresses of all machines in the texts, without ports and brackets, in small letters."""
+    return frozenset((found[2] or found[3]).lower() for source in sources for found in _HOST.finditer(source))
+
+
+def with_host(source: str, old: str, new: str) -> str:
+    """The source with another address wherever the old one stands; ports, paths and credentials stay."""
+
+    def moved(found: re.Match[str]) -> str:
+        if (found[2] or found[3]).lower() != old.lower():
+            return found[0]
+        return found[1] + (f"[{new}]" if ":" in new else new)
+
+    return _HOST.sub(moved, source)
 
 
 def masked(source: str) -> str:

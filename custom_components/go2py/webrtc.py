@@ -2,15 +2,18 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from homeassistant.components.camera import WebRTCAnswer, WebRTCCandidate, WebRTCError, WebRTCSendMessage
+from homeassistant.components.camera.webrtc import WebRTCMessage
 from homeassistant.core import HomeAssistant
 from homeassistant.exceptions import HomeAssistantError
 from webrtc_models import RTCIceCandidateInit
 
 from .client import GatewayClient, GatewayError, GatewayUnauthorized, GatewayUnreachable, Signalling
 from .const import DOMAIN, LOGGER
+from .coordinator import Camera
 
 _ANSWER_SECONDS = 9.0
 """Who watches a black rectangle for longer has a right to know why."""
@@ -19,13 +22,24 @@ _QUIET_SECONDS = 1.5
 _MAX_EARLY = 128
 
 
+@dataclass(frozen=True)
+class WebRTCTalk(WebRTCMessage):
+    """How it stands with what the viewer says, beside Home Assistant's own messages, which pass over what they do not
+    know. It is told only to who sends sound."""
+
+    value: Mapping[str, Any]
+
+
 class WebRtcSession:
     """From the offer to the end of the viewer, the stream or the connection."""
 
-    def __init__(self, hass: HomeAssistant, client: GatewayClient, stream: str, send: WebRTCSendMessage) -> None:
+    def __init__(
+        self, hass: HomeAssistant, client: GatewayClient, stream: str, send: WebRTCSendMessage, camera: Camera
+    ) -> None:
         self._hass = hass
         self._client = client
         self._stream = stream
+        self._camera = camera
         self._send = send
         self._signalling: Signalling | None = None
         self._early: list[str] = []
@@ -37,7 +51,7 @@ class WebRtcSession:
         try:
             async with (
                 asyncio.timeout(_ANSWER_SECONDS) as deadline,
-                self._client.signalling(self._stream) as signalling,
+                self._client.signalling(self._stream, self._camera.rotate) as signalling,
             ):
                 await signalling.offer(offer, ice_servers)
                 self._signalling = signalling
@@ -51,7 +65,10 @@ class WebRtcSession:
         except GatewayUnreachable as error:
             self._fail("gateway_unreachable", host=str(self._client.url.host), detail=str(error))
         except (GatewayError, ValueError) as error:
-            self._fail("webrtc_refused", detail=str(error))
+            if isinstance(error, GatewayError) and error.code == "paused":
+                self._fail("camera_off", name=self._camera.title)
+            else:
+                self._fail("webrtc_refused", detail=str(error))
         finally:
             self._signalling = None
             if self._end is not None:
@@ -67,8 +84,9 @@ class WebRtcSession:
     async def _follow(self, signalling: Signalling, deadline: asyncio.Timeout) -> None:
         answered = False
         async for kind, value in signalling:
-            if kind == "error":
-                raise GatewayError(value)
+            if kind == "talk":
+                self._send(WebRTCTalk(value))
+                continue
             if kind == "answer":
                 answered = True
                 deadline.reschedule(None)
@@ -90,6 +108,7 @@ class WebRtcSession:
             self._end = self._hass.loop.call_later(_QUIET_SECONDS, self._send, end)
 
     def _fail(self, key: str, **placeholders: str) -> None:
+        """Tell the viewer why there is no picture."""
         error = HomeAssistantError(
             translation_domain=DOMAIN, translation_key=key, translation_placeholders=placeholders or None
         )

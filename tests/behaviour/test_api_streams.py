@@ -164,11 +164,11 @@ async def test_without_a_file_changes_are_kept_in_memory(tmp_path: Path) -> None
             assert "config_path" not in await answer.json()
 
 
-async def test_post_says_what_is_not_built(http: ClientSession) -> None:
+async def test_post_says_what_cannot_be_done(http: ClientSession) -> None:
     async with http.post("/api/streams", params={"dst": "door"}) as answer:
         assert answer.status == 200
     async with http.post("/api/streams", params={"dst": "door", "src": "ffmpeg:http://x/a.mp3#audio=pcma"}) as answer:
-        assert answer.status == 501
+        assert (answer.status, "no backchannel" in await answer.text()) == (500, True)
     async with http.post("/api/streams", params={"src": "door"}) as answer:
         assert answer.status == 400
     async with http.post("/api/streams", params={"src": "no", "dst": "rtmp://x/y"}) as answer:
@@ -228,3 +228,42 @@ async def test_html_is_escaped_in_json(gateway: Gateway, http: ClientSession) ->
     assert "<b>&" in json.loads(text)
     async with http.patch("/api/streams", params={"name": name, "src": "door"}) as answer:
         assert answer.status == 400, "a line separator is not printable"
+
+
+async def test_sources_with_passwords_travel_in_the_body(gateway: Gateway, http: ClientSession) -> None:
+    sources = ["fake://u:p@192.0.2.9/s", "fake://u:p@192.0.2.9/t"]
+    async with http.put("/api/streams", json={"name": "yard", "src": sources}) as answer:
+        assert (answer.status, await answer.read()) == (200, b"")
+    assert gateway.context.registry.require("yard").sources == tuple(sources)
+    assert "u:p@192.0.2.9" in gateway.file.read_text()
+    async with http.put("/api/streams?name=hall", json={"src": sources[0]}) as answer:
+        assert answer.status == 200
+    assert gateway.context.registry.require("hall").sources == (sources[0],)
+    async with http.patch("/api/streams?name=hall", json={"src": sources[1]}) as answer:
+        assert answer.status == 200
+    assert gateway.context.registry.require("hall").sources == (sources[1],)
+    async with http.put("/api/streams?name=door&src=fake://b", headers={"Content-Type": "application/json"}) as answer:
+        assert answer.status == 200, "no body: the query counts"
+    assert gateway.context.registry.require("door").sources == ("fake://b",)
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        ("[]", 400),
+        ("{", 400),
+        ('{"src": 5}', 400),
+        ('{"src": [5]}', 400),
+        ('{"src": "fake://a", "name": 5}', 400),
+        ('{"src": "exec:id", "name": "x"}', 400),
+        ('{"src": "' + "a" * (600 << 10) + '"}', 413),
+        ("[" * 99999, 400),
+    ],
+)
+async def test_bodies_that_are_refused(gateway: Gateway, http: ClientSession, body: str, status: int) -> None:
+    for method in ("PUT", "PATCH"):
+        headers = {"Content-Type": "application/json"}
+        async with http.request(method, "/api/streams", data=body, headers=headers) as answer:
+            assert answer.status == status, await answer.text()
+    assert len(gateway.context.registry) == 1
+    assert gateway.file.read_text() == ORDER

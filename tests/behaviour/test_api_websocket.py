@@ -66,7 +66,11 @@ async def test_the_end_of_the_stream_is_told_and_closes(gateway: Gateway, http: 
         await text(socket)
         gateway.context.registry.delete("door")
         said = [message async for message in socket if message.type is WSMsgType.TEXT]
-        assert json.loads(said[-1].data) == {"type": "error", "value": "mse: the stream was removed"}
+        assert json.loads(said[-1].data) == {
+            "type": "error",
+            "value": "mse: the stream was removed",
+            "code": "ended",
+        }
         assert socket.closed
 
 
@@ -101,7 +105,11 @@ async def test_an_unknown_stream_is_an_error_of_the_message(http: ClientSession,
     for query in ("src=nobody", "src=exec:sh", "", "src=", "src=gopher://x"):
         async with http.ws_connect(f"/api/ws?{query}") as socket:
             await socket.send_json({"type": "webrtc/offer", "value": offer})
-            assert await text(socket) == {"type": "error", "value": "webrtc/offer: stream not found"}
+            assert await text(socket) == {
+                "type": "error",
+                "value": "webrtc/offer: stream not found",
+                "code": "not_found",
+            }
     async with http.ws_connect("/api/ws?dst=door") as socket:
         await socket.send_json({"type": "webrtc/offer", "value": offer})
         assert "not built yet" in (await text(socket))["value"]
@@ -251,3 +259,45 @@ async def test_bad_ice_servers_are_refused(http: ClientSession, offer: str, serv
         reply = await text(socket)
         assert reply["type"] == "error"
         assert reply["value"].startswith("webrtc: ")
+
+
+async def test_the_end_of_candidates_is_told(gateway: Gateway, http: ClientSession, offer: str) -> None:
+    async with http.ws_connect("/api/ws?src=door") as socket:
+        await socket.send_json({"type": "webrtc/offer", "value": offer})
+        browser = {"candidate": "candidate:1 1 udp 1 127.0.0.1 9 typ host", "sdpMid": "0"}
+        for value in (browser, {"candidate": ""}, {"candidate": 5}, None, ""):
+            await socket.send_json({"type": "webrtc/candidate", "value": value})
+        assert (await text(socket))["type"] == "webrtc/answer"
+        values: list[str] = []
+        while not values or values[-1]:
+            message = await text(socket)
+            assert message["type"] == "webrtc/candidate"
+            values.append(message["value"])
+        assert len(values) > 1
+
+
+async def test_a_peer_may_end_with_its_socket(gateway: Gateway, http: ClientSession, offer: str) -> None:
+    async with http.ws_connect("/api/ws?src=door&close=1") as socket:
+        await socket.send_json({"type": "webrtc/offer", "value": offer})
+        assert (await text(socket))["type"] == "webrtc/answer"
+        assert len(gateway.webrtc.sessions) == 1
+    await gone(gateway)
+    assert not gateway.webrtc.sessions
+
+
+async def test_a_viewer_is_told_that_its_stream_is_over(gateway: Gateway, http: ClientSession, offer: str) -> None:
+    async with http.ws_connect("/api/ws?src=door") as socket:
+        await socket.send_json({"type": "webrtc/offer", "value": offer})
+        assert (await text(socket))["type"] == "webrtc/answer"
+        await gateway.context.registry.pause("door")
+        message = await text(socket)
+        while message["type"] == "webrtc/candidate":
+            message = await text(socket)
+        assert message == {"type": "error", "value": "webrtc: the stream is paused", "code": "paused"}
+        for request in ("webrtc/offer", "mse"):
+            await socket.send_json({"type": request, "value": offer if request != "mse" else CODECS})
+            told = {"type": "error", "value": f"{request}: the stream is paused", "code": "paused"}
+            assert await text(socket) == told
+    async with http.ws_connect("/api/ws?src=nobody") as socket:
+        await socket.send_json({"type": "mse"})
+        assert (await text(socket))["code"] == "not_found"

@@ -155,11 +155,11 @@ async def test_the_backchannel_keeps_the_newest_it_hears() -> None:
     back = len(offers) - 1
     codec = offers[back].codecs[0]
     units = [AccessUnit(codec, (bytes([i]) * 100_000,), i, arrived=0.0) for i in range(20)]
-    await source.talk(back, units)
+    source.talk(back, units)
     assert source.heard[-1] is units[-1]
     assert sum(unit.size for unit in source.heard) <= HEARD_BYTES
     with pytest.raises(Unreachable):
-        await source.talk(0, units)
+        source.talk(0, units)
     await source.close()
 
 

@@ -17,6 +17,7 @@ from go2py.streams.reader import Attachment, ReaderInfo
 from go2py.streams.registry import Registry
 from go2py.streams.source import Offer
 from go2py.streams.track import Track
+from tests.fakes.ear import Ear
 from tests.fakes.source import PCMA, FakeCamera
 
 FAST = StreamSettings(
@@ -214,17 +215,25 @@ async def test_reader_is_told_when_its_codec_is_gone(registry: Registry, camera:
 
 async def test_a_microphone_alone_keeps_no_camera_running(registry: Registry, camera: FakeCamera) -> None:
     camera.offers = (*camera.offers, Offer((PCMA,), "sendonly"))
+    camera.ear = Ear(PCMA)
+    registry.put("gate", ["fake://camera/2"])
     talk = (Want("audio", (CodecWish("PCMA"),), "sendonly"),)
-    attachment = await registry.require("door").attach(ReaderInfo("test"), talk)
+    attachment = await registry.require("gate").attach(ReaderInfo("test"), talk)
     assert attachment.by_want == (None,)
-    await until(lambda: camera.closed == 1)
-    assert not camera.wanted
-    viewer = Viewer(await attach(registry))
+    assert not camera.playing
+    assert not camera.ear.calls
+    viewer = Viewer(await attach(registry, "gate"))
     await viewer.sees()
     assert camera.wanted == [frozenset({0, 1})]
     viewer.close()
-    registry.delete("door")
+    registry.delete("gate")
     assert attachment.ended == "the stream was removed"
+
+
+async def test_a_microphone_alone_is_refused_where_nobody_listens(registry: Registry) -> None:
+    talk = (Want("audio", (CodecWish("PCMA"),), "sendonly"),)
+    with pytest.raises(NegotiationError, match="no backchannel"):
+        await registry.require("door").attach(ReaderInfo("test"), talk)
 
 
 async def test_nothing_fits_names_both_sides(registry: Registry) -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self
@@ -17,6 +17,7 @@ from go2py.config.values import ApiConfig, CandidateFilters, Config, Endpoint, S
 from go2py.errors import SourceError
 from go2py.observe.events import Bus
 from go2py.observe.secret import Secret
+from go2py.outputs.play.service import PlayService
 from go2py.streams.registry import Registry
 from go2py.streams.stream import Stream
 from tests.fakes.source import FakeCamera
@@ -46,6 +47,13 @@ class FakeSnapshots:
         if self.error is not None:
             raise self.error
         return Still(b"\xff\xd8picture\xff\xd9", time.time() - 0.5)
+
+    async def follow(
+        self, stream: Stream, *, width: int = 0, height: int = 0, rotate: int | None = None, fps: float
+    ) -> AsyncGenerator[Still]:
+        while True:
+            yield await self.take(stream, width=width, height=height, rotate=rotate)
+            await asyncio.sleep(1 / fps)
 
 
 class Gateway:
@@ -77,6 +85,7 @@ class Gateway:
             registry=registry,
             store=ConfigStore(ConfigFiles(arguments, directory=folder)),
             bus=bus,
+            play=PlayService(bus),
             webrtc=self._webrtc,
             snapshots=self._snapshots,
             reload=self._reload,

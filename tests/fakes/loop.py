@@ -17,6 +17,7 @@ from go2py.errors import Unreachable
 from go2py.media.codec import Codec
 from go2py.media.unit import AccessUnit
 from go2py.streams.source import Offer, Sink, Source, SourceInfo, SourceSpec, SourceUrl
+from tests.fakes.ear import Ear
 
 FPS = 25
 OPUS = Codec("OPUS", "audio", 48_000, 2)
@@ -25,7 +26,7 @@ OPUS_TICKS = 960
 
 @dataclass
 class Clip:
-    """A moving picture and a tone. `gop` in pictures; `offers` lists what the camera says it has."""
+    """A moving picture and a tone. `gop` in pictures; `offers` lists what the camera says it has, `ear` hears."""
 
     size: tuple[int, int] = (640, 360)
     gop: int = 50
@@ -34,9 +35,11 @@ class Clip:
     offers: tuple[Offer, ...] = ()
     pictures: list[tuple[tuple[bytes, ...], bool]] = field(default_factory=list)
     tone: list[bytes] = field(default_factory=list)
+    ear: Ear | None = None
 
     def dial(self, url: SourceUrl) -> SourceSpec:
-        return SourceSpec(url.url, url, lambda: LoopSource(self))
+        ear = self.ear
+        return SourceSpec(url.url, url, lambda: LoopSource(self), None if ear is None else lambda _link: ear)
 
 
 @cache

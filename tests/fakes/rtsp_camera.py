@@ -121,7 +121,7 @@ class Camera:
         self.clock_offset = 0.0
         self.unplugged = False
         self._server: asyncio.Server | None = None
-        self._clients: set[_Client] = set()
+        self._clients: set[Client] = set()
         self._auth: ServerAuth | None = None
         self._auth_offset = 0.0
 
@@ -226,9 +226,13 @@ class Camera:
     def _tracks(self) -> list[Track]:
         return [track for client in self._clients for track in client.tracks.values()]
 
+    def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> Client:
+        """Who serves a connection."""
+        return Client(self, reader, writer)
+
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.seen.connections += 1
-        client = _Client(self, reader, writer)
+        client = self.serve(reader, writer)
         self._clients.add(client)
         try:
             await client.serve()
@@ -236,17 +240,17 @@ class Camera:
             self._clients.discard(client)
 
 
-class _Client:
+class Client:
     """One connection and its session."""
 
     def __init__(self, camera: Camera, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.camera = camera
         self.tracks: dict[int, Track] = {}
         self.dead = False
-        self._reader, self._writer = reader, writer
+        self._reader, self.writer = reader, writer
         self._task = asyncio.current_task()
-        self._pump: Pump | None = None
-        self._session = f"{camera.random.getrandbits(32):08d}"
+        self.pump: Pump | None = None
+        self.session = f"{camera.random.getrandbits(32):08d}"
 
     @property
     def silent(self) -> bool:
@@ -263,7 +267,7 @@ class _Client:
         except ConnectionError, ProtocolError:
             return
         finally:
-            await self._free()
+            await self.free()
 
     async def end(self) -> None:
         """Drop the connection."""
@@ -271,20 +275,20 @@ class _Client:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
 
-    async def _free(self) -> None:
-        if self._pump is not None:
+    async def free(self) -> None:
+        if self.pump is not None:
             self.camera.seen.playing -= 1
-            await self._pump.stop()
+            await self.pump.stop()
         for track in self.tracks.values():
             track.close()
-        self._writer.transport.abort()
+        self.writer.transport.abort()
         with contextlib.suppress(ConnectionError):
-            await self._writer.wait_closed()
+            await self.writer.wait_closed()
 
     def send(self, data: bytes) -> None:
         """Write, unless nothing leaves this camera."""
-        if not self.silent and not self._writer.is_closing():
-            self._writer.write(data)
+        if not self.silent and not self.writer.is_closing():
+            self.writer.write(data)
 
     async def _handle(self, message: Request | Response | Interleaved) -> None:
         seen = self.camera.seen
@@ -293,12 +297,17 @@ class _Client:
                 seen.requests[message.method] += 1
                 seen.headers.append(message)
                 if self._authorized(message):
-                    await self._serve_request(message)
+                    await self.serve_request(message)
             case Response():
                 seen.answers_from_client += 1
             case Interleaved(channel, packet):
-                if 2 in self.tracks and channel == self.tracks[2].channel:
-                    seen.talk.append(packet)
+                if 2 in self.tracks and channel - self.tracks[2].channel in (0, 1):
+                    self.hear(packet, control=channel != self.tracks[2].channel)
+
+    def hear(self, packet: bytes, *, control: bool) -> None:
+        """RTP or RTCP for the loudspeaker."""
+        if not control:
+            self.camera.seen.talk.append(packet)
 
     def _authorized(self, request: Request) -> bool:
         auth = self.camera.auth()
@@ -309,33 +318,33 @@ class _Client:
         if verdict is Verdict.OK:
             return True
         challenges = auth.challenge(now, stale=verdict is Verdict.STALE)
-        self._answer(request, 401, [("WWW-Authenticate", value) for value in challenges])
+        self.answer(request, 401, [("WWW-Authenticate", value) for value in challenges])
         if self.camera.script.close_on_401:
-            self._writer.close()
+            self.writer.close()
         return False
 
-    def _answer(
+    def answer(
         self, request: Request, status: int = 200, fields: list[tuple[str, str]] | None = None, body: str = ""
     ) -> None:
         headers = Headers([("CSeq", request.cseq), *(fields or [])])
         self.send(Response(status, headers=headers, body=body.encode()).encode())
 
-    async def _serve_request(self, request: Request) -> None:
+    async def serve_request(self, request: Request) -> None:
         match request.method:
             case "OPTIONS" | "GET_PARAMETER":
                 self._keepalive(request)
             case "DESCRIBE":
-                self._describe(request)
+                self.describe(request)
             case "SETUP":
-                self._setup(request)
+                self.setup(request)
             case "PLAY":
-                self._play(request)
+                self.play(request)
             case "TEARDOWN":
-                self._answer(request)
-                await self._writer.drain()
-                self._writer.close()
+                self.answer(request)
+                await self.writer.drain()
+                self.writer.close()
             case _:
-                self._answer(request, 501)
+                self.answer(request, 501)
 
     def _keepalive(self, request: Request) -> None:
         script = self.camera.script
@@ -343,54 +352,54 @@ class _Client:
             return
         methods = "OPTIONS, DESCRIBE, SETUP, PLAY, TEARDOWN" + (", GET_PARAMETER" if script.get_parameter else "")
         refused = script.keepalive == "refuse" or (request.method == "GET_PARAMETER" and not script.get_parameter)
-        self._answer(request, 501 if refused else 200, [("Public", methods)])
+        self.answer(request, 501 if refused else 200, [("Public", methods)])
 
-    def _describe(self, request: Request) -> None:
+    def describe(self, request: Request) -> None:
         script = self.camera.script
         if script.redirect:
-            self._answer(request, 302, [("Location", script.redirect)])
+            self.answer(request, 302, [("Location", script.redirect)])
             return
         path = "/" + request.url.partition("://")[2].partition("/")[2]
         if script.paths is not None and path not in script.paths:
-            self._answer(request, 404)
+            self.answer(request, 404)
             return
         if script.refuse_backchannel and "Require" in request.headers:
-            self._answer(request, 551)
+            self.answer(request, 551)
             return
         fields = [("Content-Type", "application/sdp")]
         base = f"{request.url}/" if script.content_base is None else script.content_base
         if base:
             fields.append(("Content-Base", base))
-        self._answer(request, 200, fields, self.camera.description())
+        self.answer(request, 200, fields, self.camera.description())
 
-    def _setup(self, request: Request) -> None:
+    def setup(self, request: Request) -> None:
         camera, script = self.camera, self.camera.script
-        if camera.seen.playing >= script.max_sessions:
-            self._answer(request, 453)
+        if camera.seen.playing - (self.pump is not None) >= script.max_sessions:
+            self.answer(request, 453)
             return
         asked = Transport.parse(request.headers.get("Transport"))
         if asked.protocol == script.refuse_transport:
-            self._answer(request, 461)
+            self.answer(request, 461)
             return
         name = request.url.rstrip("/").rpartition("/")[2]
         if name not in TRACKS or name == script.refuse_track:
-            self._answer(request, 404)
+            self.answer(request, 404)
             return
-        track = Track(camera, TRACKS.index(name), self.send, lambda: self.silent)
-        answer = track.connect(asked, self._writer.get_extra_info("peername")[0])
+        track = Track(camera, TRACKS.index(name), self.send, lambda: self.silent, self.hear)
+        answer = track.connect(asked, self.writer.get_extra_info("peername")[0])
         self.tracks[track.number] = track
-        session = f"{self._session};timeout={script.session_timeout}"
-        self._answer(request, 200, [("Transport", str(answer)), ("Session", session)])
+        session = f"{self.session};timeout={script.session_timeout}"
+        self.answer(request, 200, [("Transport", str(answer)), ("Session", session)])
 
-    def _play(self, request: Request) -> None:
+    def play(self, request: Request) -> None:
         camera = self.camera
-        if request.headers.get("Session") != self._session or not self.tracks:
-            self._answer(request, 454)
+        if request.headers.get("Session") != self.session or not self.tracks:
+            self.answer(request, 454)
             return
         if camera.script.answer_play:
-            self._answer(request, 200, [("Session", self._session)])
-        if self._pump is None:
+            self.answer(request, 200, [("Session", self.session)])
+        if self.pump is None:
             camera.seen.sessions += 1
             camera.seen.playing += 1
             camera.seen.most_playing = max(camera.seen.most_playing, camera.seen.playing)
-            self._pump = Pump(camera, self.tracks)
+            self.pump = Pump(camera, self.tracks)

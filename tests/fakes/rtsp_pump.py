@@ -4,7 +4,7 @@ import asyncio
 import socket
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from go2py.protocols.rtsp import interleaved_header
 from go2py.protocols.rtsp_headers import Transport
@@ -18,11 +18,23 @@ AUDIO_CHUNK = 0.04
 GARBAGE = b"\x17rubbish\x00$\xff\xff\xff between frames"
 
 
+class Hear(Protocol):
+    def __call__(self, packet: bytes, *, control: bool) -> None: ...
+
+
 class Track:
     """One media of a session and the way it takes: channels of the connection, or a pair of ports."""
 
-    def __init__(self, camera: Camera, number: int, send: Callable[[bytes], None], silent: Callable[[], bool]) -> None:
+    def __init__(
+        self,
+        camera: Camera,
+        number: int,
+        send: Callable[[bytes], None],
+        silent: Callable[[], bool],
+        hear: Hear,
+    ) -> None:
         self.camera, self.number = camera, number
+        self._hear = hear
         self._silent = silent
         payload_type, clock_rate = (96, 90_000) if number == 0 else (8, 8_000)
         roll = camera.random.getrandbits
@@ -95,6 +107,8 @@ class Track:
             self.camera.seen.punches += 1
         elif data[1:2] == b"\xc9":
             self.camera.seen.receiver_reports += 1
+        elif self.number == 2 and not self._silent():
+            self._hear(data, control=sock is not self._sockets[0])
 
 
 class Pump:

@@ -11,6 +11,7 @@ from go2py.errors import SourceError, Unreachable, Unsupported
 from go2py.media.codec import Codec
 from go2py.media.unit import AccessUnit
 from go2py.streams.source import Offer, Sink, Source, SourceInfo, SourceSpec, SourceUrl
+from tests.fakes.ear import Ear
 
 # A Constrained Baseline picture of 320x240 is enough for parsers of parameter sets.
 SPS = bytes.fromhex("6742c01ed9014050fb0110000003001000000303c0f162e480")
@@ -31,6 +32,8 @@ class FakeCamera:
     mute_video: bool = False
     answers: asyncio.Event | None = None
     """Until it is set, connecting takes for ever."""
+    ear: Ear | None = None
+    """Its backchannel, for sources that are dialled from then on."""
     opened: int = 0
     closed: int = 0
     playing: list[FakeSource] = field(default_factory=list)
@@ -39,7 +42,8 @@ class FakeCamera:
     def dial(self, url: SourceUrl) -> SourceSpec:
         if url.scheme != "fake":
             raise Unsupported(f"{url.scheme}: is not spoken by go2py yet")
-        return SourceSpec(url.url, url, lambda: FakeSource(self))
+        ear = self.ear
+        return SourceSpec(url.url, url, lambda: FakeSource(self), None if ear is None else lambda _link: ear)
 
     def drop(self) -> None:
         """Every connection breaks."""

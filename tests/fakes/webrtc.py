@@ -8,6 +8,7 @@ from go2py.config.values import CandidateFilters, StreamConfig, WebRtcConfig
 from go2py.observe.events import Bus
 from go2py.outputs.webrtc.port import WebRtcPort
 from go2py.outputs.webrtc.session import WebRtcService
+from go2py.sources.registry import SCHEMES, dial
 from go2py.streams.registry import Registry
 from tests.fakes.loop import Clip, clip
 
@@ -16,11 +17,11 @@ LOOPBACK = WebRtcConfig(listen="127.0.0.1:0", filters=CandidateFilters(loopback=
 
 @contextlib.asynccontextmanager
 async def gateway(
-    made: Clip | None = None, settings: WebRtcConfig = LOOPBACK
+    made: Clip | None = None, settings: WebRtcConfig = LOOPBACK, *, url: str = ""
 ) -> AsyncIterator[tuple[Registry, WebRtcService]]:
-    """Started, and closed at the end."""
-    registry = Registry((made or clip()).dial, ["loop"], StreamSettings(linger=0.0), Bus())
-    registry.apply([StreamConfig("door", ("loop:1",))])
+    """Started, and closed at the end. The stream plays the clip, or what is behind the URL."""
+    registry = Registry(dial if url else (made or clip()).dial, ["loop", *SCHEMES], StreamSettings(linger=0.0), Bus())
+    registry.apply([StreamConfig("door", (url or "loop:1",))])
     service = WebRtcService(WebRtcPort(settings))
     await service.start()
     try:

@@ -117,6 +117,7 @@ async def test_bodies(gateway: Gateway, method: str, path: str) -> None:
 async def test_queries(gateway: Gateway) -> None:
     chance = random.Random(4)
     paths = ["streams", "streams.dot", "preload", "plan", "frame.jpeg", "webrtc", "exit", "config", "log", "nothing"]
+    paths += ["talk", "play", "intercom", "ffmpeg"]
     samples = [b"src=door&name=x", b"src=fake://a&video=h264,&audio", b"dst=door&src=%ff%00", b"src=door&w=1&cache=1s"]
     async with ClientSession() as http:
         for data in mutations(samples, 400, seed=5):
@@ -126,5 +127,7 @@ async def test_queries(gateway: Gateway) -> None:
             method = chance.choice(["GET", "HEAD", "PUT", "PATCH", "POST", "DELETE", "OPTIONS", "BREW"])
             url = URL(f"{gateway.url}/api/{chance.choice(paths)}?{query}", encoded=True)
             async with http.request(method, url) as answer:
-                assert answer.status < 500 or answer.status == 501, (method, url, await answer.text())
+                # go2rtc's 500: the camera, not the request
+                refused = answer.status == 500 and "no backchannel" in await answer.text()
+                assert answer.status < 500 or answer.status == 501 or refused, (method, url)
     assert json.loads(dump({name: 1 for name, _ in gateway.context.registry}))

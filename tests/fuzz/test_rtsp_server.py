@@ -4,10 +4,13 @@ import random
 import time
 
 from go2py.protocols.http_auth import ServerAuth
-from go2py.protocols.rtsp_server import Close, Describe, ServerSession, SetUpUdp
+from go2py.protocols.rtsp_events import Announce, Close, Describe, SetUpUdp
+from go2py.protocols.rtsp_server import ServerSession
 
 SECONDS = 1.5
 URL = "rtsp://127.0.0.1:8554/door?video&audio=aac"
+_SOUND = "v=0\r\nm=audio 0 RTP/AVP 8\r\na=control:streamid=0\r\n"
+_LENGTH = f"Content-Length: {len(_SOUND)}"
 _REQUESTS = [
     f"OPTIONS {URL} RTSP/1.0\r\nCSeq: 1\r\n\r\n",
     f"DESCRIBE {URL} RTSP/1.0\r\nCSeq: 2\r\nAccept: application/sdp\r\nAuthorization: Basic YTpi\r\n\r\n",
@@ -16,6 +19,9 @@ _REQUESTS = [
     f"PLAY {URL} RTSP/1.0\r\nCSeq: 5\r\nRange: npt=0.000-\r\n\r\n",
     f"SET_PARAMETER {URL} RTSP/1.0\r\nCSeq: 6\r\nContent-Length: 5\r\n\r\na: b\n",
     "$\x01\0\x08\0\0\0\0\0\0\0\0",
+    f"ANNOUNCE {URL} RTSP/1.0\r\nCSeq: 2\r\nContent-Type: application/sdp\r\n{_LENGTH}\r\n\r\n{_SOUND}",
+    f"RECORD {URL} RTSP/1.0\r\nCSeq: 5\r\n\r\n",
+    "$\x02\0\x0c\x80\x08\0\x01\0\0\0\0\0\0\0\x01",
     f"PAUSE {URL} RTSP/1.0\r\nCSeq: 7\r\nSession: 1\r\n\r\n",
     f"TEARDOWN {URL} RTSP/1.0\r\nCSeq: 8\r\n\r\n",
     "RTSP/1.0 200 OK\r\nCSeq: 9\r\n\r\n",
@@ -44,7 +50,10 @@ def drive(session: ServerSession, data: bytes, chance: random.Random) -> None:
     while events:
         event = events.pop(0)
         if isinstance(event, Describe):
-            events += session.described("v=0\r\n", 2, 0.0) if chance.random() < 0.8 else session.refused("gone")
+            described = session.described("v=0\r\n", 2, 0.0, ear=chance.choice((None, 1)))
+            events += described if chance.random() < 0.8 else session.refused("gone")
+        elif isinstance(event, Announce):
+            events += session.announced(0.0) if chance.random() < 0.8 else session.refused("gone", 405)
         elif isinstance(event, SetUpUdp):
             events += session.set_up(event, (6000, 6001) if chance.random() < 0.8 else None, 0.0)
         elif isinstance(event, Close):

@@ -4,6 +4,7 @@ import asyncio
 import socket
 import subprocess
 from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -15,6 +16,7 @@ from homeassistant.core import HomeAssistant
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 import custom_components.go2py  # noqa: F401  before the plugin brings its own `custom_components`
+from custom_components.go2py.found import Device
 
 from .fakes import FakeGateway
 
@@ -46,7 +48,13 @@ def _real_network(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="session")
 def gateway_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealGateway]:
-    folder = tmp_path_factory.mktemp("gateway")
+    with running_gateway(tmp_path_factory.mktemp("gateway")) as gateway:
+        yield gateway
+
+
+@contextmanager
+def running_gateway(folder: Path) -> Iterator[RealGateway]:
+    """The gateway's process with two pictures of its own and all its files in this folder."""
     api, rtsp, webrtc = _free_ports()
     config = folder / "go2py.yaml"
     config.write_text(
@@ -69,10 +77,17 @@ def gateway_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealGa
 
 
 @pytest.fixture
-async def gateway(gateway_process: RealGateway, hass: HomeAssistant) -> AsyncIterator[RealGateway]:
-    """The real gateway as it was started: what a test adds is gone after it."""
+async def gateway(
+    gateway_process: RealGateway, hass: HomeAssistant, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[RealGateway]:
+    """The real gateway as it was started: what a test adds is gone after it. It searches nobody's network."""
+    from custom_components.go2py.client import GatewayClient
     from custom_components.go2py.session import passing_client
 
+    async def search(_: GatewayClient) -> list[Device]:
+        return []
+
+    monkeypatch.setattr(GatewayClient, "search", search)
     yield gateway_process
     data = {CONF_URL: gateway_process.url, CONF_USERNAME: USERNAME, CONF_PASSWORD: PASSWORD}
     with passing_client(hass, data) as client:

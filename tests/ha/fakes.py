@@ -16,28 +16,51 @@ class FakeGateway:
     def __init__(self) -> None:
         self.about: Any = {"go2py": "0.1.0", "id": "", "rtsp": {"listen": ":8554"}}
         self.streams: dict[str, list[str]] = {"door": ["rtsp://***@camera/1"]}
-        self.state, self.reason = "live", ""
+        self.state, self.reason, self.code = "live", "", ""
         self.producer: dict[str, Any] = {"medias": ["video, recvonly, H264"], "bytes_recv": 1000}
         self.password = ""
-        self.refuse: dict[str, tuple[int, str]] = {}
-        """Status and text by `METHOD path`."""
+        self.refuse: dict[str, tuple[int, str] | tuple[int, str, str]] = {}
+        """Status, text and, if a camera is the cause, its code, by `METHOD path`."""
         self.picture: bytes | asyncio.Event = JPEG
         self.script: list[dict[str, Any]] = [{"type": "webrtc", "value": {"type": "answer", "sdp": "v=0 answer"}}]
         """What follows an offer; None in place of it keeps silent."""
         self.devices: list[dict[str, Any]] = []
+        self.paused: set[str] = set()
+        self.kept: set[str] = set()
+        self.facts: dict[str, Any] = {}
+        """`video` and `audio` of every stream."""
+        self.schema = 1
+        self.watching = 0
+        self.moving = asyncio.Event()
+        """Set to end what `/api/stream.mjpeg` sends."""
+        self.slow: dict[str, asyncio.Event] = {}
+        """By `METHOD path`: answered when the event comes."""
+        self.waiting = 0
+        """Requests that are held up now."""
+        self.searches = 0
+        self.search_takes: asyncio.Event | None = None
+        self.dead = ""
+        """No camera answers whose source has this in it."""
         self.survey: dict[str, Any] = {}
         """What a look at any camera brings."""
         self.surveyed: list[dict[str, Any]] = []
         self.said: list[dict[str, Any]] = []
         """What viewers said on `/api/ws`."""
+        self.requests = 0
+        self.conversations: list[dict[str, str]] = []
+        """What they asked for when they came."""
         self.asked: list[str] = []
-        """`METHOD path?query` of requests that change something or take a picture."""
+        """`METHOD path?query` of requests that change something or take a picture; after that of a stream its sources."""
         self.listeners: set[web.WebSocketResponse] = set()
         self.viewers: set[web.WebSocketResponse] = set()
         app = web.Application(middlewares=[self._door])
         app.router.add_get("/api", self._about)
         app.router.add_route("*", "/api/streams", self._streams)
         app.router.add_get("/api/frame.jpeg", self._frame)
+        app.router.add_get("/api/stream.mjpeg", self._mjpeg)
+        app.router.add_route("*", "/api/pause", self._pause)
+        app.router.add_route("*", "/api/preload", self._preload)
+        app.router.add_get("/api/plan", self._plan)
         app.router.add_get("/api/events", self._events)
         app.router.add_get("/api/discovery", self._search)
         app.router.add_post("/api/discovery/probe", self._survey)
@@ -66,24 +89,32 @@ class FakeGateway:
         for socket in tuple(self.listeners):
             await socket.send_json({"type": type, "time": 0, "data": data})
 
-    async def source_state(self, state: str, reason: str = "", restarts: int = 0) -> None:
-        self.state, self.reason = state, reason
+    async def source_state(self, state: str, reason: str = "", restarts: int = 0, code: str = "") -> None:
+        self.state, self.reason, self.code = state, reason, code
         await self.tell("source.state", source=1, url="rtsp://***@camera/1", **self._source(restarts))
 
     def _source(self, restarts: int = 0) -> dict[str, Any]:
-        return {"state": self.state, "reason": self.reason, "restarts": restarts}
+        return {"state": self.state, "reason": self.reason, "code": self.code, "restarts": restarts}
 
-    def _describe(self, sources: list[str]) -> dict[str, Any]:
-        return {"sources": [{"source": 1, "url": url, **self._source()} for url in sources], "readers": []}
+    def _describe(self, sources: list[str], name: str = "") -> dict[str, Any]:
+        state = {"state": "off", "reason": "paused"} if name in self.paused else {"state": "on", "reason": ""}
+        listed = [{"source": 1, "url": url, **self._source()} for url in sources]
+        return {"sources": listed, "readers": [], **state, **self.facts}
 
     @web.middleware
     async def _door(self, request: web.Request, handler: Any) -> web.StreamResponse:
+        self.requests += 1
         if request.method != "GET" or request.path == "/api/frame.jpeg":
             self.asked.append(f"{request.method} {request.path_qs}")
         if status_text := self.refuse.get(f"{request.method} {request.path}"):
-            return web.Response(status=status_text[0], text=status_text[1])
+            headers = {"X-Go2py-Code": status_text[2]} if len(status_text) > 2 else {}
+            return web.Response(status=status_text[0], text=status_text[1], headers=headers)
         if self.password and self.password not in request.headers.get("Authorization", ""):
             return web.Response(status=401)
+        if event := self.slow.get(f"{request.method} {request.path}"):
+            self.waiting += 1
+            await event.wait()
+            self.waiting -= 1
         response: web.StreamResponse = await handler(request)
         return response
 
@@ -94,11 +125,16 @@ class FakeGateway:
         query = request.query
         match request.method:
             case "PUT" | "PATCH":
-                self.streams[query["name"]] = query.getall("src")
-                await self.tell("stream.added", stream=query["name"], **self._describe(query.getall("src")))
+                told = (await request.json())["src"]
+                sources = [told] if isinstance(told, str) else told
+                self.asked.append(f"{query['name']}: {sources}")
+                self.streams[query["name"]] = sources
+                await self.tell("stream.added", stream=query["name"], **self._describe(sources))
             case "DELETE":
                 self.streams.pop(query["src"], None)
                 await self.tell("stream.removed", stream=query["src"])
+            case "GET" if self.dead and self.dead in str(self.streams.get(query.get("src", ""))):
+                return web.Response(status=500, text="no answer", headers={"X-Go2py-Code": "unreachable"})
             case "GET" if "src" in query:
                 return web.json_response({"producers": [self.producer]})
             case _:
@@ -106,6 +142,9 @@ class FakeGateway:
         return web.Response()
 
     async def _search(self, request: web.Request) -> web.Response:
+        self.searches += 1
+        if self.search_takes is not None:
+            await self.search_takes.wait()
         return web.json_response({"devices": self.devices})
 
     async def _survey(self, request: web.Request) -> web.Response:
@@ -118,11 +157,43 @@ class FakeGateway:
             return web.Response(body=JPEG)
         return web.Response(body=self.picture)
 
+    async def _mjpeg(self, request: web.Request) -> web.StreamResponse:
+        self.asked.append(f"GET {request.path_qs}")
+        response = web.StreamResponse(headers={"Content-Type": "multipart/x-mixed-replace; boundary=frame"})
+        await response.prepare(request)
+        self.watching += 1
+        try:
+            while not self.moving.is_set():
+                await response.write(b"--frame\r\nContent-Type: image/jpeg\r\n\r\n" + JPEG + b"\r\n")
+                await asyncio.sleep(0.05)
+        finally:
+            self.watching -= 1
+        return response
+
+    async def _pause(self, request: web.Request) -> web.Response:
+        name = request.query["src"]
+        if name not in self.streams:
+            return web.Response(status=404, text="stream not found")
+        (self.paused.add if request.method == "POST" else self.paused.discard)(name)
+        state = {"state": "off", "reason": "paused"} if name in self.paused else {"state": "on", "reason": ""}
+        await self.tell("stream.state", stream=name, **state)
+        return web.json_response({"stream": name, **state, "lasting": True})
+
+    async def _preload(self, request: web.Request) -> web.Response:
+        name = request.query["src"]
+        if request.method == "DELETE" and name not in self.kept:
+            return web.Response(status=404, text=f"streams: preload not found: {name}")
+        (self.kept.add if request.method == "PUT" else self.kept.discard)(name)
+        return web.Response()
+
+    async def _plan(self, request: web.Request) -> web.Response:
+        return web.json_response({"sources": [], "tracks": []})
+
     async def _events(self, request: web.Request) -> web.WebSocketResponse:
         socket = web.WebSocketResponse()
         await socket.prepare(request)
-        streams = {name: self._describe(sources) for name, sources in self.streams.items()}
-        await socket.send_json({"type": "snapshot", "time": 0, "data": {"schema": 1, "streams": streams}})
+        streams = {name: self._describe(sources, name) for name, sources in self.streams.items()}
+        await socket.send_json({"type": "snapshot", "time": 0, "data": {"schema": self.schema, "streams": streams}})
         self.listeners.add(socket)
         async for _ in socket:
             pass
@@ -133,6 +204,7 @@ class FakeGateway:
         socket = web.WebSocketResponse()
         await socket.prepare(request)
         self.viewers.add(socket)
+        self.conversations.append(dict(request.query))
         async for message in socket:
             content = json.loads(message.data)
             self.said.append(content)

@@ -1,5 +1,6 @@
 """Adding a camera to a gateway, and changing it, without touching the others."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -8,11 +9,13 @@ from homeassistant.components.camera import async_get_stream_source
 from homeassistant.config_entries import SOURCE_USER
 from homeassistant.const import CONF_NAME, CONF_PASSWORD, CONF_USERNAME
 from homeassistant.core import HomeAssistant
-from homeassistant.data_entry_flow import FlowResultType
+from homeassistant.data_entry_flow import FlowResultType, UnknownFlow
 from homeassistant.helpers import device_registry as dr
 from homeassistant.helpers import entity_registry as er
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
+
+from custom_components.go2py.probe import Look
 
 from .conftest import entry_for, settle
 from .fakes import FakeGateway
@@ -153,22 +156,23 @@ async def test_found_on_the_network(hass: HomeAssistant, fake: FakeGateway, entr
 
 
 @pytest.mark.parametrize(
-    ("status", "text", "key"),
+    ("status", "code", "key"),
     [
-        (500, "streams: cam:554 refused the user and password; check them in the source's URL", "camera_auth"),
-        (500, "streams: cam:554 refuses connections; is RTSP switched on, and the port right?", "camera_port_closed"),
-        (500, "streams: no answer to DESCRIBE within 5 s", "camera_unreachable"),
-        (500, "streams: cam answered SETUP with 453 Not Enough Bandwidth", "camera_busy"),
-        (500, "streams: the codec VC1 is not spoken by go2py", "camera_codec"),
-        (500, "streams: something new", "camera_error"),
+        (500, "unauthorized", "camera_auth"),
+        (500, "unreachable", "camera_unreachable"),
+        (500, "busy", "camera_busy"),
+        (500, "unsupported", "camera_unsupported"),
+        (503, "paused", "camera_paused"),
+        (500, "failed", "camera_error"),
+        (400, "config", "gateway_refused"),
         (401, "", "gateway_refused"),
         (503, "", "gateway_lost"),
     ],
 )
 async def test_what_is_wrong_is_said(
-    hass: HomeAssistant, fake: FakeGateway, entry: MockConfigEntry, status: int, text: str, key: str
+    hass: HomeAssistant, fake: FakeGateway, entry: MockConfigEntry, status: int, code: str, key: str
 ) -> None:
-    fake.refuse["GET /api/streams"] = status, text
+    fake.refuse["GET /api/streams"] = (status, "because", code) if code else (status, "because")
     flow = await enter(hass, await start(hass, entry), source="rtsp://cam/1")
     assert flow["errors"] == {"base": key}
     hass.config_entries.subentries.async_abort(flow["flow_id"])
@@ -177,16 +181,13 @@ async def test_what_is_wrong_is_said(
 
 
 @pytest.mark.parametrize(
-    ("source", "text", "key"),
-    [
-        ("exec:ls", "streams: source from insecure producer", "camera_command"),
-        ("foo://x", "streams: source not supported", "camera_unsupported"),
-    ],
+    ("source", "key"),
+    [("exec:ls", "camera_command"), ("foo://x", "gateway_refused")],
 )
 async def test_sources_that_are_not_taken(
-    hass: HomeAssistant, fake: FakeGateway, entry: MockConfigEntry, source: str, text: str, key: str
+    hass: HomeAssistant, fake: FakeGateway, entry: MockConfigEntry, source: str, key: str
 ) -> None:
-    fake.refuse["PATCH /api/streams"] = 400, text
+    fake.refuse["PATCH /api/streams"] = 400, "streams: source not supported"
     flow = await enter(hass, await start(hass, entry), source=source)
     assert flow["errors"] == {"base": key}
 
@@ -198,7 +199,7 @@ async def test_no_source_at_all(hass: HomeAssistant, entry: MockConfigEntry, sou
 
 
 async def test_a_camera_that_gives_no_picture(hass: HomeAssistant, fake: FakeGateway, entry: MockConfigEntry) -> None:
-    fake.refuse["GET /api/frame.jpeg"] = 500, "snapshot: x gave no picture within 8 s"
+    fake.refuse["GET /api/frame.jpeg"] = 504, "snapshot: x gave no picture within 8 s", "unreachable"
     flow = await enter(hass, await start(hass, entry), source="rtsp://cam/1")
     assert flow["errors"] == {"base": "camera_unreachable"}
 
@@ -216,7 +217,7 @@ async def test_one_that_the_gateway_has(hass: HomeAssistant, fake: FakeGateway, 
     await fake.tell("stream.added", stream="garage", sources=[], readers=[])
     await settle(hass, lambda: "garage" in entry.runtime_data.data)
     menu = await begin(hass, entry)
-    assert menu["menu_options"] == ["search", "address", "existing"]
+    assert menu["menu_options"] == ["search", "address", "existing", "import_file"]
     flow = await enter(hass, menu, next_step_id="existing")
     done = await enter(hass, flow, stream="garage")
     assert done["type"] is FlowResultType.CREATE_ENTRY
@@ -235,7 +236,7 @@ async def test_a_change(hass: HomeAssistant, fake: FakeGateway, entry: MockConfi
     (door,) = entry.subentries.values()
     flow = await entry.start_subentry_reconfigure_flow(hass, door.subentry_id)
     assert flow["step_id"] == "reconfigure"
-    fake.refuse["GET /api/streams"] = 500, "streams: refused the user and password"
+    fake.refuse["GET /api/streams"] = 500, "streams: refused the user and password", "unauthorized"
     data: dict[str, Any] = {CONF_NAME: "Front", CONF_USERNAME: "user", "sources": ["rtsp://camera/2", " "]}
     flow = await enter(hass, flow, **data)
     assert flow["errors"] == {"base": "camera_auth"}
@@ -304,6 +305,166 @@ async def test_the_preview_ends_with_the_form(
         await response.read()  # ends
     async with client.get(path) as response:
         assert response.status == 404
+
+
+@pytest.mark.parametrize("during", ["PATCH", "GET"])
+async def test_closed_while_the_camera_is_tried(
+    hass: HomeAssistant, fake: FakeGateway, entry: MockConfigEntry, during: str
+) -> None:
+    fake.slow[f"{during} /api/streams"] = asyncio.Event()
+    flow = await start(hass, entry)
+    trying = asyncio.ensure_future(enter(hass, flow, source="rtsp://cam/1"))
+    await settle(hass, lambda: fake.waiting)
+    hass.config_entries.subentries.async_abort(flow["flow_id"])
+    fake.slow[f"{during} /api/streams"].set()
+    with pytest.raises(UnknownFlow):
+        await trying
+    await hass.async_block_till_done()
+    await settle(hass, lambda: set(fake.streams) == {"door"})
+    assert not Look.alive
+
+
+async def test_closed_while_the_camera_is_looked_up(
+    hass: HomeAssistant, fake: FakeGateway, entry: MockConfigEntry
+) -> None:
+    fake.survey = SURVEY
+    fake.slow["POST /api/discovery/probe"] = asyncio.Event()
+    flow = await start(hass, entry)
+    trying = asyncio.ensure_future(enter(hass, flow, source="10.0.0.5"))
+    await settle(hass, lambda: fake.waiting)
+    hass.config_entries.subentries.async_abort(flow["flow_id"])
+    fake.slow["POST /api/discovery/probe"].set()
+    with pytest.raises(UnknownFlow):
+        await trying
+    assert set(fake.streams) == {"door"}
+    assert not [line for line in fake.asked if line.startswith("PATCH")]
+
+
+async def test_closed_while_it_is_kept(hass: HomeAssistant, fake: FakeGateway, entry: MockConfigEntry) -> None:
+    flow = await enter(hass, await start(hass, entry), source="demo:")
+    fake.slow["PUT /api/streams"] = asyncio.Event()
+    keeping = asyncio.ensure_future(enter(hass, flow, **{CONF_NAME: "Eye"}))
+    await settle(hass, lambda: fake.waiting)
+    hass.config_entries.subentries.async_abort(flow["flow_id"])
+    fake.slow["PUT /api/streams"].set()
+    with pytest.raises(UnknownFlow):
+        await keeping
+    await hass.async_block_till_done()
+    assert set(fake.streams) == {"door"}
+    assert len(entry.subentries) == 1
+
+
+async def test_the_gateway_goes_while_the_form_is_open(
+    hass: HomeAssistant, fake: FakeGateway, entry: MockConfigEntry, hass_client: ClientSessionGenerator
+) -> None:
+    empty = await start(hass, entry)
+    flow = await enter(hass, await start(hass, entry), source="demo:")
+    client = await hass_client()
+    assert flow["description_placeholders"] is not None
+    await hass.config_entries.async_unload(entry.entry_id)
+    assert set(fake.streams) == {"door"}
+    async with client.get(flow["description_placeholders"]["preview"]) as response:
+        await response.read()  # ends
+    assert (await enter(hass, empty, source="demo:"))["errors"] == {"base": "gateway_lost"}
+    assert await hass.config_entries.async_setup(entry.entry_id)
+    flow = await enter(hass, flow, **{CONF_NAME: "Eye"})  # what was found holds
+    assert flow["type"] is FlowResultType.CREATE_ENTRY
+    await settle(hass, lambda: "eye" in fake.streams)
+    again = await enter(hass, await start(hass, entry), source="demo:")
+    await hass.config_entries.async_unload(entry.entry_id)
+    assert (await enter(hass, again, **{CONF_NAME: "Eye"}))["reason"] == "gateway_not_connected"
+
+
+async def test_the_session_is_gone(hass: HomeAssistant, fake: FakeGateway, entry: MockConfigEntry) -> None:
+    look = Look(entry.runtime_data.client)
+    await look.check("demo:")
+    await hass.config_entries.async_unload(entry.entry_id)
+    assert not Look.alive
+    again = Look(look.client)
+    again._made = True
+    await again.end()  # asks nobody
+
+
+async def test_what_cannot_be_taken_away(hass: HomeAssistant, fake: FakeGateway, entry: MockConfigEntry) -> None:
+    flow = await enter(hass, await start(hass, entry), source="demo:")
+    fake.refuse["DELETE /api/streams"] = 400, "the file cannot be written"
+    hass.config_entries.subentries.async_abort(flow["flow_id"])
+    await hass.async_block_till_done()
+    assert not Look.alive
+    fake.refuse.clear()
+    await hass.config_entries.async_reload(entry.entry_id)  # next time
+    await settle(hass, lambda: set(fake.streams) == {"door"})
+
+
+async def test_a_second_try_after_the_gateway_was_away(
+    hass: HomeAssistant, fake: FakeGateway, entry: MockConfigEntry
+) -> None:
+    fake.refuse["GET /api/streams"] = 500, "no answer", "unreachable"
+    flow = await enter(hass, await start(hass, entry), source="rtsp://cam/1")
+    fake.refuse.clear()
+    await hass.config_entries.async_reload(entry.entry_id)
+    flow = await enter(hass, flow, source="rtsp://cam/1")
+    assert flow["step_id"] == "confirm"
+    hass.config_entries.subentries.async_abort(flow["flow_id"])
+    await hass.async_block_till_done()
+    assert set(fake.streams) == {"door"}
+
+
+async def test_a_preview_without_a_picture(
+    hass: HomeAssistant, fake: FakeGateway, entry: MockConfigEntry, hass_client: ClientSessionGenerator
+) -> None:
+    flow = await enter(hass, await start(hass, entry), source="demo:")
+    assert flow["description_placeholders"] is not None
+    fake.refuse["GET /api/frame.jpeg"] = 500, "no picture", "unreachable"
+    client = await hass_client()
+    async with client.get(flow["description_placeholders"]["preview"]) as response:
+        assert await response.read() == b""
+
+
+async def test_one_picture_for_both(hass: HomeAssistant, fake: FakeGateway, entry: MockConfigEntry) -> None:
+    one = {"source": "rtsp://10.0.0.5/1"}
+    fake.survey = {"address": "10.0.0.5", "streams": [{**one, "role": "main"}, {**one, "role": "sub"}]}
+    flow = await enter(hass, await start(hass, entry), source="10.0.0.5")
+    await enter(hass, flow, **{CONF_NAME: "Eye"})
+    eye = next(one for one in entry.subentries.values() if one.unique_id == "eye")
+    assert eye.data["sub_sources"] == []
+
+
+async def test_another_address_for_both_pictures(
+    hass: HomeAssistant, fake: FakeGateway, entry: MockConfigEntry
+) -> None:
+    (door,) = entry.subentries.values()
+    known = {"device": "onvif:1", "address": "camera", "sub_sources": ["rtsp://user:old@camera/2"]}
+    hass.config_entries.async_update_subentry(entry, door, data={**door.data, **known})
+    for sources, subs in (
+        (["rtsp://new/1"], ["rtsp://user:old@new/2"]),
+        (["rtsp://new/1", "rtsp://third/1"], ["rtsp://user:old@new/2"]),
+    ):
+        flow = await entry.start_subentry_reconfigure_flow(hass, door.subentry_id)
+        await enter(hass, flow, **{CONF_NAME: "Door", CONF_USERNAME: "user", "sources": sources})
+        (door,) = entry.subentries.values()
+        assert door.data["sub_sources"] == subs
+        assert (door.data["device"], door.data["address"]) == ("", "")
+
+
+async def test_others_notice_nothing(hass: HomeAssistant, fake: FakeGateway) -> None:
+    entry = entry_for(fake.url, cameras={"door": ("rtsp://u:p@camera/1",), "other": ("rtsp://u:p@other/1",)})
+    entry.add_to_hass(hass)
+    assert await hass.config_entries.async_setup(entry.entry_id)
+    await settle(hass, lambda: {"door", "other"} <= fake.streams.keys())
+    await settle(hass, lambda: hass.states.is_state("camera.other", "idle"))
+    await hass.async_block_till_done()
+    other = hass.states.get("camera.other")
+    fake.asked.clear()
+    door = next(one for one in entry.subentries.values() if one.unique_id == "door")
+    flow = await entry.start_subentry_reconfigure_flow(hass, door.subentry_id)
+    await enter(hass, flow, **{CONF_NAME: "Front", CONF_USERNAME: "u", "sources": ["rtsp://camera/2"]})
+    await settle(hass, lambda: fake.streams["door"] == ["rtsp://u:p@camera/2"])
+    hass.config_entries.async_remove_subentry(entry, door.subentry_id)
+    await settle(hass, lambda: "door" not in fake.streams)
+    assert not [line for line in fake.asked if "other" in line]
+    assert hass.states.get("camera.other") is other
+    await hass.config_entries.async_unload(entry.entry_id)
 
 
 async def test_the_gateway_does_not_keep_it(hass: HomeAssistant, fake: FakeGateway, entry: MockConfigEntry) -> None:

@@ -12,6 +12,8 @@ from homeassistant.helpers.service_info.hassio import HassioServiceInfo
 from homeassistant.helpers.service_info.zeroconf import ZeroconfServiceInfo
 from yarl import URL
 
+from custom_components.go2py.config_flow import normalize
+
 from .conftest import entry_for
 from .fakes import FakeGateway
 
@@ -21,7 +23,9 @@ BASIC = "aGFzczpzZWNyZXQ="
 
 
 async def by_hand(hass: HomeAssistant, url: str, **more: Any) -> ConfigFlowResult:
-    flow = await hass.config_entries.flow.async_init("go2py", context={"source": SOURCE_USER})
+    menu = await hass.config_entries.flow.async_init("go2py", context={"source": SOURCE_USER})
+    assert menu["menu_options"] == ["managed", "remote"]
+    flow = await hass.config_entries.flow.async_configure(menu["flow_id"], {"next_step_id": "remote"})
     data = {CONF_URL: url, CONF_VERIFY_SSL: True, **more}
     return await hass.config_entries.flow.async_configure(flow["flow_id"], data)
 
@@ -50,6 +54,14 @@ async def test_by_hand(hass: HomeAssistant, fake: FakeGateway) -> None:
 async def test_a_bad_address(hass: HomeAssistant, url: str, field: str, error: str) -> None:
     result = await by_hand(hass, url)
     assert result["errors"] == {field: error}
+
+
+@pytest.mark.parametrize(
+    ("typed", "url"),
+    [("go2py.local", "http://go2py.local:1984/"), (" https://cam.test/x/?a#b ", "https://cam.test/x/")],
+)
+def test_what_is_typed(typed: str, url: str) -> None:
+    assert normalize(typed) == url
 
 
 async def test_the_gateway_says_no_and_then_yes(hass: HomeAssistant, fake: FakeGateway) -> None:
@@ -130,8 +142,8 @@ async def test_announced_by_the_app(hass: HomeAssistant, fake: FakeGateway) -> N
     assert flow["data_schema"] is None  # nothing to type
     result = await hass.config_entries.flow.async_configure(flow["flow_id"], {})
     assert result["type"] is FlowResultType.CREATE_ENTRY
-    assert result["data"] == {CONF_URL: fake.url, CONF_VERIFY_SSL: True, **LOGIN}
-    assert await hass.config_entries.async_unload(result["result"].entry_id)
+    assert result["data"] == {CONF_URL: fake.url, CONF_VERIFY_SSL: True, **LOGIN, "app": "abcd_go2py"}
+    assert result["result"].state is ConfigEntryState.SETUP_RETRY  # there is no Supervisor here
 
 
 async def test_a_new_password(hass: HomeAssistant, fake: FakeGateway) -> None:

@@ -9,7 +9,7 @@ import pytest
 from aiohttp import ClientWebSocketResponse
 from homeassistant.components.camera import async_get_image, async_get_stream_source
 from homeassistant.config_entries import ConfigEntryState
-from homeassistant.const import STATE_UNAVAILABLE
+from homeassistant.const import STATE_UNAVAILABLE, STATE_UNKNOWN
 from homeassistant.core import HomeAssistant, State
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import device_registry as dr
@@ -130,11 +130,6 @@ async def test_setup_is_tried_again(hass: HomeAssistant, fake: FakeGateway, path
 
 
 async def test_codecs_and_rates(hass: HomeAssistant, fake: FakeGateway) -> None:
-    fake.producer = {
-        "medias": ["video, recvonly, H264", "audio, recvonly, PCMA/8000", "audio, sendonly, PCMA/8000"],
-        "bytes_recv": 1000,
-        "receivers": [{"codec": {"codec_type": "video", "width": 640, "height": 360}, "fps": 25.0}],
-    }
     entry = await setup(hass, fake)
     registry = er.async_get(hass)
     for entity_id in ("sensor.door_frame_rate", "sensor.door_bit_rate", "sensor.door_restarts"):
@@ -143,16 +138,20 @@ async def test_codecs_and_rates(hass: HomeAssistant, fake: FakeGateway) -> None:
         registry.async_update_entity(entity_id, disabled_by=None)
     await hass.config_entries.async_reload(entry.entry_id)
     await hass.async_block_till_done()
-    async_fire_time_changed(hass, dt_util.utcnow() + timedelta(seconds=5))
+    assert hass.states.is_state("sensor.door_video_codec", STATE_UNKNOWN)
+    video = {"codec": "H264", "width": 640, "height": 360, "fps": 25.0, "bit_rate": 2_500_000}
+    await fake.tell("stream.media", stream="door", video=video, audio={"codec": "PCMA", "sample_rate": 8000})
     await settle(hass, lambda: hass.states.is_state("sensor.door_video_codec", "H264"))
-    assert state(hass, "sensor.door_audio_codec").state == "PCMA/8000"
+    assert state(hass, "sensor.door_audio_codec").state == "PCMA"
     assert state(hass, "sensor.door_resolution").state == "640×360"
     assert float(state(hass, "sensor.door_frame_rate").state) == 25
-    assert state(hass, "sensor.door_restarts").state == "0"
+    assert float(state(hass, "sensor.door_bit_rate").state) == 2.5
     assert state(hass, "sensor.door_bit_rate").attributes["unit_of_measurement"] == "Mbit/s"
-    fake.refuse["GET /api/streams"] = 500, "later"
-    await entry.runtime_data._measure(dt_util.utcnow())
-    assert hass.states.is_state("sensor.door_video_codec", "H264")
+    assert state(hass, "sensor.door_restarts").state == "0"
+    await fake.tell("stream.media", stream="door", video={"codec": "H264", "width": 640, "height": 360})
+    await settle(hass, lambda: hass.states.is_state("sensor.door_frame_rate", STATE_UNKNOWN))
+    assert hass.states.is_state("sensor.door_audio_codec", STATE_UNKNOWN)
+    assert state(hass, "sensor.door_resolution").state == "640×360"
     await hass.config_entries.async_unload(entry.entry_id)
 
 
@@ -218,7 +217,7 @@ async def test_a_change_while_the_gateway_is_away(hass: HomeAssistant, fake: Fak
     fake.refuse["PUT /api/streams"] = 503, ""
     subentry = next(iter(entry.subentries.values()))
     hass.config_entries.async_update_subentry(entry, subentry, data={**subentry.data, "sources": ["rtsp://camera/2"]})
-    await settle(hass, lambda: any("camera/2" in line for line in fake.asked))
+    await settle(hass, lambda: any("PUT /api/streams" in line for line in fake.asked))
     assert fake.streams["door"] != ["rtsp://camera/2"]
     fake.refuse.clear()
     await fake.drop()

@@ -28,14 +28,14 @@ async def test_a_wrong_password_is_put_right(
     assert await async_setup_component(hass, "repairs", {})
     entry = await setup(hass, fake, door=("rtsp://user:old@camera/1",))
     (camera,) = entry.subentries
-    await fake.source_state("waiting", REFUSED)
+    await fake.source_state("waiting", REFUSED, code="unauthorized")
     await settle(hass, lambda: issues(hass) == {f"camera_auth_{camera}": "camera_auth"})
     client = await hass_client()
     start = await client.post("/api/repairs/issues/fix", json={"handler": "go2py", "issue_id": f"camera_auth_{camera}"})
     flow = await start.json()
     assert flow["step_id"] == "login"
     path = f"/api/repairs/issues/fix/{flow['flow_id']}"
-    fake.refuse["GET /api/streams"] = 500, f"streams: {REFUSED}"
+    fake.refuse["GET /api/streams"] = 500, REFUSED, "unauthorized"
     wrong = await (await client.post(path, json={"username": "user", "password": "wrong"})).json()
     assert wrong["errors"] == {"base": "camera_auth"}
     fake.refuse.clear()
@@ -54,7 +54,7 @@ async def test_the_camera_is_removed_meanwhile(
     assert await async_setup_component(hass, "repairs", {})
     entry = await setup(hass, fake, door=("rtsp://user:old@camera/1",))
     (camera,) = entry.subentries
-    await fake.source_state("waiting", REFUSED)
+    await fake.source_state("waiting", REFUSED, code="unauthorized")
     await settle(hass, lambda: issues(hass))
     client = await hass_client()
     fix = {"handler": "go2py", "issue_id": f"camera_auth_{camera}"}
@@ -85,7 +85,7 @@ async def test_away_for_long(hass: HomeAssistant, fake: FakeGateway) -> None:
 
 async def test_issues_end_with_the_entry(hass: HomeAssistant, fake: FakeGateway) -> None:
     entry = await setup(hass, fake, door=("rtsp://user:old@camera/1",), yard=())
-    await fake.source_state("waiting", REFUSED)
+    await fake.source_state("waiting", REFUSED, code="unauthorized")
     await settle(hass, lambda: issues(hass))
     await hass.config_entries.async_unload(entry.entry_id)
     assert not issues(hass)

@@ -24,6 +24,7 @@ async def test_from_nothing_to_a_picture(
     hass: HomeAssistant, gateway: RealGateway, hass_client: ClientSessionGenerator
 ) -> None:
     flow = await hass.config_entries.flow.async_init("go2py", context={"source": SOURCE_USER})
+    await hass.config_entries.flow.async_configure(flow["flow_id"], {"next_step_id": "remote"})
     login = {CONF_URL: gateway.url, CONF_USERNAME: USERNAME, CONF_PASSWORD: PASSWORD, CONF_VERIFY_SSL: True}
     wrong = await hass.config_entries.flow.async_configure(flow["flow_id"], {**login, CONF_PASSWORD: "wrong"})
     assert wrong["errors"] == {"base": "invalid_auth"}
@@ -38,7 +39,7 @@ async def test_from_nothing_to_a_picture(
     assert menu["step_id"] == "user"
     await hass.config_entries.subentries.async_configure(flow_id, {"next_step_id": "address"})
     unreachable = await hass.config_entries.subentries.async_configure(flow_id, {"source": "rtsp://127.0.0.1:9/x"})
-    assert unreachable["errors"] == {"base": "camera_port_closed"}
+    assert unreachable["errors"] == {"base": "camera_unreachable"}
     nobody = await hass.config_entries.subentries.async_configure(flow_id, {"source": "127.0.0.1:9"})
     assert nobody["errors"] in ({"base": "camera_port_closed"}, {"base": "camera_no_stream"})
     found = await hass.config_entries.subentries.async_configure(flow_id, {"source": "demo:?size=320x240"})

@@ -4,14 +4,17 @@ import pytest
 
 from custom_components.go2py.client import sentence
 from custom_components.go2py.config_flow import normalize
-from custom_components.go2py.reasons import KEYS, reason_key
+from custom_components.go2py.reasons import CODES, KEYS, reason_key
 from custom_components.go2py.sources import (
     InvalidSource,
     credentials_of,
     host_of,
+    hosts_of,
     is_address,
     masked,
+    runs_commands,
     with_credentials,
+    with_host,
     without_credentials,
 )
 
@@ -36,6 +39,7 @@ def test_credentials_go_in_and_out() -> None:
     source = with_credentials("rtsp://old:one@cam:554/1?x=a@b", "mé", "p@:/#")
     assert source == "rtsp://m%C3%A9:p%40%3A%2F%23@cam:554/1?x=a@b"
     assert credentials_of(["demo:", source]) == ("mé", "p@:/#")
+    assert credentials_of(["demo:"]) == ("", "")
     assert without_credentials(source) == "rtsp://cam:554/1?x=a@b"
     assert with_credentials("rtsp://cam/1", "", "ignored") == "rtsp://cam/1"
     pattern = "rtsp://cam/user={user}_password={password}.sdp"
@@ -49,10 +53,25 @@ def test_masks() -> None:
     assert masked("rtsp://cam/user=x_password=y_z") == "rtsp://cam/user=x_password=***"
 
 
+def test_addresses_go_in_and_out() -> None:
+    nested = "ffmpeg:rtsp://me:p%40s@10.0.0.5:554/1#video=h264"
+    assert hosts_of([nested, "demo:", "http://[FD00::1]/x", "rtsp://Cam.local"]) == {"10.0.0.5", "fd00::1", "cam.local"}
+    assert with_host(nested, "10.0.0.5", "10.0.0.6") == nested.replace("10.0.0.5", "10.0.0.6")
+    assert with_host("rtsp://10.0.0.55/10.0.0.5", "10.0.0.5", "10.0.0.6") == "rtsp://10.0.0.55/10.0.0.5"
+    assert with_host("rtsp://u:p@[fd00::1]:8554/1", "FD00::1", "fd00::2") == "rtsp://u:p@[fd00::2]:8554/1"
+    assert with_host("demo:", "x", "y") == "demo:"
+
+
+def test_commands() -> None:
+    assert runs_commands("EXEC:rm")
+    assert not runs_commands("ffmpeg:exec")
+    assert not runs_commands("10.0.0.5")
+
+
 def test_reasons() -> None:
     assert reason_key("who knows") == "camera_error"
-    assert reason_key("streams: the codec X is not spoken by go2py") == "camera_codec"
-    assert len(set(KEYS)) == len(KEYS)
+    assert reason_key("paused") == "camera_paused"
+    assert {reason_key(code) for code in CODES} == KEYS
 
 
 def test_words_without_the_room() -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from custom_components.go2py.app import _BUSY
 from custom_components.go2py.reasons import KEYS
 from custom_components.go2py.sensor import SENSORS
 
@@ -50,11 +51,16 @@ def test_a_language_is_complete(language: str) -> None:
 def test_every_text_that_the_code_names() -> None:
     english = texts("en")
     camera = english["config_subentries"]["camera"]
-    errors = {*KEYS, "camera_source", "gateway_lost", "gateway_refused", "camera_auth_needed", "camera_no_stream"}
-    assert set(camera["error"]) == errors == set(english["issues"]["camera_auth"]["fix_flow"]["error"])
-    flow, subflow = ((INTEGRATION / f"{name}.py").read_text() for name in ("config_flow", "camera_flow"))
+    errors = {*KEYS, "camera_source", "gateway_lost", "gateway_refused", "camera_command"}
+    assert errors == set(english["issues"]["camera_auth"]["fix_flow"]["error"])
+    assert set(camera["error"]) == errors | {"file_line", "file_invalid"}
+    assert errors <= set(english["config"]["error"])
+    modules = ("config_flow", "hosted_flow", "discovered_flow", "camera_flow", "many_flow")
+    flow, hosted, card, subflow, many = ((INTEGRATION / f"{name}.py").read_text() for name in modules)
+    flow += hosted + card
+    subflow += many
     for source, section in ((flow, english["config"]), (subflow, camera)):
-        steps = set(re.findall(r'step_id="(\w+)"', source))
+        steps = set(re.findall(r'(?<!next_)step_id="(\w+)"', source))
         assert steps == set(section["step"])
         aborts = set(re.findall(r'(?:async_abort\(reason=|AbortFlow\()"(\w+)"', source))
         assert aborts <= set(section["abort"])
@@ -63,8 +69,11 @@ def test_every_text_that_the_code_names() -> None:
     }
     assert {sensor.key for sensor in SENSORS} == set(english["entity"]["sensor"])
     code = "".join(path.read_text() for path in INTEGRATION.glob("*.py"))
-    named = set(re.findall(r'translation_key="(\w+)"|_fail\("(\w+)"', code))
-    assert {one for pair in named for one in pair if one} == set(english["exceptions"])
+    named = set(re.findall(r'translation_key="(\w+)"|_(?:fail|wrong)\("(\w+)"', code))
+    named_ones = {one for pair in named for one in pair if one} | set(re.findall(r'not_ready\("(\w+)"', code))
+    assert named_ones | set(_BUSY.values()) == {*english["exceptions"], "app_outdated"}
+    assert set(re.findall(r'self\._work\(\s*"(\w+)"', hosted)) == set(english["config"]["progress"])
+    assert {f"{step}_failed" for step in english["config"]["progress"]} <= set(english["config"]["abort"])
 
 
 def test_fields_have_a_name_and_help() -> None:
@@ -96,7 +105,7 @@ def test_manifest() -> None:
 def test_components_that_are_imported_are_declared() -> None:
     manifest = json.loads((INTEGRATION / "manifest.json").read_text())
     declared = {*manifest["dependencies"], *manifest["after_dependencies"]}
-    exempt = {"binary_sensor", "diagnostics", "repairs", "sensor", "system_health"}  # platforms bring their own
+    exempt = {"binary_sensor", "diagnostics", "repairs", "sensor", "switch", "system_health"}  # platforms bring their own
     code = "".join(path.read_text() for path in INTEGRATION.glob("*.py"))
     imported = set(re.findall(r"homeassistant\.components\.(\w+)", code))
     assert imported <= declared | exempt
@@ -106,6 +115,7 @@ def test_hacs() -> None:
     hacs = json.loads((ROOT / "hacs.json").read_text())
     known = {"name", "homeassistant", "content_in_root", "filename", "hide_default_branch", "zip_release"}
     assert {"name"} <= hacs.keys() <= known
+    assert hacs["zip_release"], "the gateway is only in the release"
     assert [path.name for path in (ROOT / "custom_components").iterdir() if (path / "manifest.json").exists()] == [
         "go2py"
     ]

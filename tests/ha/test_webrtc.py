@@ -83,7 +83,8 @@ async def test_candidates_before_the_gateway_is_there(
     hass: HomeAssistant, fake: FakeGateway, entry: MockConfigEntry
 ) -> None:
     messages: list[Any] = []
-    session = webrtc.WebRtcSession(hass, entry.runtime_data.client, "door", messages.append)
+    (camera,) = entry.runtime_data.cameras.values()
+    session = webrtc.WebRtcSession(hass, entry.runtime_data.client, "door", messages.append, camera)
     await session.candidate("candidate:early")
     task = asyncio.create_task(session.run("v=0 offer", []))
     await settle(hass, lambda: len(fake.said) == 2)

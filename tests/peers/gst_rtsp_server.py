@@ -1,7 +1,8 @@
 """gst-rtsp-server with one mount `/stream`; run by the system's Python, which has PyGObject. Prints its port.
 
-    gst_rtsp_server.py PIPELINE [--auth basic|digest] [--protocol tcp|udp]
+    gst_rtsp_server.py PIPELINE [--auth basic|digest] [--protocol tcp|udp] [--backchannel PIPELINE]
 
+With a backchannel it is an ONVIF server; the pipeline's first element is called depay_backchannel.
 The user is `admin`, the password `s3cret`.
 """
 
@@ -40,12 +41,17 @@ def main() -> None:
     parser.add_argument("pipeline")
     parser.add_argument("--auth", choices=METHODS)
     parser.add_argument("--protocol", choices=PROTOCOLS)
+    parser.add_argument("--backchannel")
     options = parser.parse_args()
     Gst.init(None)
-    server = GstRtspServer.RTSPServer()
+    onvif = options.backchannel is not None
+    server = GstRtspServer.RTSPOnvifServer() if onvif else GstRtspServer.RTSPServer()
     server.set_address("127.0.0.1")
     server.set_service("0")
-    factory = GstRtspServer.RTSPMediaFactory()
+    factory = GstRtspServer.RTSPOnvifMediaFactory() if onvif else GstRtspServer.RTSPMediaFactory()
+    if onvif:
+        factory.set_backchannel_launch(f"( {options.backchannel} )")
+        factory.set_media_gtype(GstRtspServer.RTSPOnvifMedia)
     factory.set_launch(f"( {options.pipeline} )")
     factory.set_shared(True)
     if options.protocol:

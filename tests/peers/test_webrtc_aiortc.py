@@ -1,6 +1,7 @@
 """aiortc as a WHEP client: decoded pictures and sound, and nothing left when it goes."""
 
 import asyncio
+from dataclasses import replace
 
 import av
 import pytest
@@ -8,12 +9,11 @@ from aiortc import RTCPeerConnection, RTCSessionDescription
 from aiortc.mediastreams import AudioStreamTrack, MediaStreamTrack
 
 from go2py.errors import NegotiationError, ProtocolError
-from go2py.media.codec import Codec
 from go2py.outputs.webrtc.session import WebRtcService
 from go2py.streams.reader import ReaderInfo
 from go2py.streams.registry import Registry
-from go2py.streams.source import Offer
-from tests.fakes.loop import Clip, clip
+from tests.fakes.ear import Ear
+from tests.fakes.loop import clip
 from tests.fakes.webrtc import gateway
 
 
@@ -88,8 +88,7 @@ async def test_microphone_alone_is_refused_without_backchannel() -> None:
 
 
 async def test_microphone_alone_is_taken_where_somebody_listens() -> None:
-    heard = Clip(offers=(*clip().offers, Offer((Codec("PCMA", "audio", 8_000, 1),), "sendonly")))
-    async with gateway(heard) as (registry, service):
+    async with gateway(replace(clip(), ear=Ear())) as (registry, service):
         pc = RTCPeerConnection()
         try:
             pc.addTrack(AudioStreamTrack())

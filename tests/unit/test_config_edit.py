@@ -135,3 +135,39 @@ def test_nested_values() -> None:
     value: Value = {"listen": ":1", "list": [{"a": "b"}, []], "empty": {}, "none": None}
     expected = "api:\n  listen: :1\n  list:\n    - {a: b}\n    - []\n  empty: {}\n  none:\n"
     assert changed("", ("api",), value) == expected
+
+
+@pytest.mark.parametrize(
+    ("before", "value", "after"),
+    [
+        ("streams: {camera1: rtsp://a/b}\n", "rtsp://u:p@c/d?e={f}", 'streams: {camera1: "rtsp://u:p@c/d?e={f}"}\n'),
+        ("streams: {camera1: rtsp://a/b}\n", ["x:1", "y:2"], "streams: {camera1: [x:1, y:2]}\n"),
+        ("streams: {door: rtsp://a/b} # mine\n", "new", "streams: {door: rtsp://a/b, camera1: new} # mine\n"),
+        ("{streams: {door: x:1}}\n", "new", "{streams: {door: x:1, camera1: new}}\n"),
+        ("streams: {}\n", "new", "streams: {camera1: new}\n"),
+        ("streams: {camera1}\n", "new", "streams: {camera1: new}\n"),
+        ("streams: {camera1: }\n", "new", "streams: {camera1: new}\n"),
+        (
+            "streams: {\n  door: x:1, # first\n  camera1: y:1,\n}\n",
+            "new",
+            "streams: {\n  door: x:1, # first\n  camera1: new,\n}\n",
+        ),
+    ],
+)
+def test_flow_style(before: str, value: Value, after: str) -> None:
+    assert changed(before, CAMERA, value) == after
+    assert changed(after, CAMERA, value) == after
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("streams: {camera1: [a, b]}\n", "streams: {}\n"),
+        ("streams: {camera1: [a, b], }\n", "streams: { }\n"),
+        ("streams: {camera1: a, door: b}\n", "streams: {door: b}\n"),
+        ("streams: {door: b, camera1: a, }\n", "streams: {door: b, }\n"),
+        ("streams: {camera1}\n", "streams: {}\n"),
+    ],
+)
+def test_delete_in_flow_style(before: str, after: str) -> None:
+    assert deleted(before, CAMERA) == after

@@ -2,9 +2,9 @@
 
 import pytest
 
-from go2py.errors import Busy, Go2pyError, ProtocolError, Unauthorized, Unreachable, Unsupported
+from go2py.errors import Busy, Go2pyError, ProtocolError, Unauthorized, Unreachable
 from go2py.protocols.rtsp import Headers, Request, Response
-from go2py.protocols.rtsp_client import RtspClient, TransportRefused
+from go2py.protocols.rtsp_client import Refused, RtspClient, TransportRefused
 from go2py.protocols.rtsp_url import RtspUrl, base_url, control_url
 
 
@@ -123,7 +123,7 @@ def test_a_redirect_keeps_credentials() -> None:
         (453, "SETUP", Busy),
         (503, "DESCRIBE", Busy),
         (461, "SETUP", TransportRefused),
-        (551, "DESCRIBE", Unsupported),
+        (551, "DESCRIBE", Refused),
         (500, "PLAY", Unreachable),
         (799, "PLAY", Unreachable),
     ],

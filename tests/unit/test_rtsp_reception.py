@@ -1,7 +1,7 @@
 """Receiver reports, by RFC 3550."""
 
 from go2py.protocols import rtcp
-from go2py.sources.rtsp.reception import Reception
+from go2py.protocols.rtp.reception import Reception
 
 
 def block(reception: Reception, now: float) -> rtcp.ReportBlock:

@@ -6,7 +6,7 @@ import pytest
 
 from go2py.errors import NegotiationError, ProtocolError
 from go2py.media.codec import Codec
-from go2py.outputs.webrtc.negotiation import Outgoing, answer_media, outgoing, slots_of, wants_of
+from go2py.outputs.webrtc.negotiation import Outgoing, answer_media, outgoing, slots_of, spoken, wants_of
 from go2py.protocols import webrtc_sdp as sdp
 from go2py.protocols.webrtc_sdp import Local, Offer, build_answer, parse_fragment, parse_offer
 from go2py.streams.track import Track
@@ -25,8 +25,10 @@ def load(name: str) -> Offer:
     return parse_offer((OFFERS / f"{name}.sdp").read_text())
 
 
-def answer(name: str, *codecs: Codec, rotation: int = 0) -> tuple[list[Outgoing], list[list[str]]]:
-    """What goes out, and the answer's session block and m-line blocks."""
+def answer(
+    name: str, *codecs: Codec, rotation: int = 0, takes: tuple[Codec, ...] | None = None
+) -> tuple[list[Outgoing], list[list[str]]]:
+    """What goes out, and the answer's session block and m-line blocks. `takes`: how the camera can be spoken to."""
     offer = load(name)
     slots = slots_of(offer)
     going: list[Outgoing] = []
@@ -35,7 +37,7 @@ def answer(name: str, *codecs: Codec, rotation: int = 0) -> tuple[list[Outgoing]
         if fitting and (one := outgoing(slot, Track(fitting[0], 0), rotation)):
             going.append(one)
     sent = [(one, 1000 + n, 2000 + n if one.repair is not None else 0) for n, one in enumerate(going)]
-    text = build_answer(offer, answer_media(offer, slots, sent, "cname"), LOCAL, 1)
+    text = build_answer(offer, answer_media(offer, slots, sent, "cname", takes), LOCAL, 1)
     blocks: list[list[str]] = [[]]
     for line in text.splitlines():
         if line.startswith("m="):
@@ -141,12 +143,40 @@ def test_microphone_alone_asks_for_a_backchannel() -> None:
 
 def test_sendrecv_is_answered_by_what_is_there() -> None:
     _, blocks = answer("alexa", HIGH, PCMA)
-    assert "a=sendonly" in blocks[1]
+    assert "a=sendrecv" in blocks[1], "it may talk in the same m-line"
+    assert blocks[1][0] == "m=audio 9 UDP/TLS/RTP/SAVPF 8 96 0", "in what it is sent first"
     assert "a=sendonly" in blocks[2]
+    _, blocks = answer("alexa", HIGH, PCMA, takes=())
+    assert "a=sendonly" in blocks[1], "nobody listens"
     _, blocks = answer("alexa", HIGH)
     assert "a=recvonly" in blocks[1]
     _, blocks = answer("alexa", PCMA)
     assert "a=inactive" in blocks[2]
+
+
+@pytest.mark.parametrize(
+    ("takes", "payload_types"),
+    [
+        (None, "111 0 8 9"),
+        ((PCMA,), "8 111 0 9"),
+        ((OPUS, Codec("PCMU", "audio", 8_000)), "0 111 8 9"),
+        ((Codec("G722", "audio", 8_000, sample_rate=16_000),), "9 111 0 8"),
+        ((Codec("MPEG4-GENERIC", "audio", 16_000),), "111 0 8 9"),
+        ((Codec("PCMA", "audio", 16_000),), "111 0 8 9"),
+    ],
+)
+def test_microphone_speaks_what_the_camera_takes(takes: tuple[Codec, ...] | None, payload_types: str) -> None:
+    _, blocks = answer("chromium_mic", takes=takes)
+    assert set(payload_types.split()) == set(blocks[1][0].split()[3:])
+    assert blocks[1][0].split()[3] == payload_types.split()[0]
+    assert not any("rtcp-fb" in line for line in blocks[1])
+
+
+def test_payload_types_of_all_microphones() -> None:
+    found = spoken(slots_of(load("chromium_mic")))
+    assert found[111] == Codec("OPUS", "audio", 48_000, 2, fmtp="minptime=10;useinbandfec=1")
+    assert (found[8], found[9].rate) == (PCMA, 16_000)
+    assert not spoken(slots_of(load("chromium_view")))
 
 
 def test_wants_keep_the_offers_order_and_leave_repair_out() -> None:

@@ -55,6 +55,10 @@ class ApplicationEndpoints:
             info["rtsp"] = {"listen": config.rtsp.listen, "default_query": config.rtsp.default_query}
             if config.rtsp.pkt_size:
                 info["rtsp"] |= {"pkt_size": config.rtsp.pkt_size}  # type: ignore[operator]
+        if blocked := self._context.blocked():
+            info["listeners"] = [
+                {"name": output, "listen": listen, "problem": problem} for output, (listen, problem) in blocked.items()
+            ]
         return json_response(info)
 
     # --- configuration; `ConfigError` becomes a 400 with its sentence

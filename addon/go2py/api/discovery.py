@@ -5,8 +5,8 @@ Pages of other origins may not use any of it, whatever `api.origin` says of the 
 
 import json
 import re
-from collections.abc import AsyncGenerator, Sequence
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, Iterator, Sequence
+from contextlib import aclosing, contextmanager
 from typing import Any
 
 from aiohttp import web
@@ -23,11 +23,13 @@ from .caller import caller_of, is_foreign_page
 from .context import AppContext
 from .respond import dump, error, json_response, parse_json, read_text
 from .routes import ANY, Route
+from .trial import try_text
 
 SECONDS = 5.0
 """How long a search listens, unless told."""
 MAX_SEARCHES = 4
 PROBE_BYTES = 16 << 10
+BUSY = "this camera is being looked at already; a second look at the same time may lock it"
 LINES = "application/x-ndjson"
 _HOST = re.compile(r"://(?:[^/@\s]*@)?(?:\[([^\]/]+)\]|([^:/?#\s]+))")
 _NAMES = {"MPEG4-GENERIC": "AAC", "MP4A-LATM": "AAC"}
@@ -155,22 +157,41 @@ class DiscoveryEndpoints:
     # --- looking at one
 
     async def probe(self, request: web.Request) -> web.Response:
-        """What a camera has, for an address and a password. A POST of a page of ours, or of a program."""
+        """What a camera has, for an address and a password or for the text of a source. A POST of a page of ours, or
+        of a program."""
         if self._is_foreign(request):
             return error(403, "a page of another origin may not look at cameras")
         body = parse_json(await read_text(request, PROBE_BYTES))
+        if "src" in body:
+            return await self._try(body)
         values = [body.get(key, "") for key in ("address", "username", "password")]
         if not all(isinstance(value, str) and len(value) <= 1024 for value in values):
             return error(400, "address, username and password are texts")
         address = parse_address(values[0])
-        if address.host in self._probing:
-            return error(409, "this camera is being looked at already; a second look at the same time may lock it")
-        self._probing.add(address.host)
-        try:
+        with self._looking(address.host):
             result = await Probe(address, values[1], values[2], _look, lambda text: explore(SourceUrl(text))).run()
-        finally:
-            self._probing.discard(address.host)
         return json_response(_result(result) | {"known": self._known(result.host)})
+
+    async def _try(self, body: dict[str, Any]) -> web.Response:
+        text, preview = body["src"], body.get("preview", False)
+        if not isinstance(text, str) or not isinstance(preview, bool):
+            return error(400, "src is a text, preview true or false")
+        hosts = _hosts(text)
+        host = hosts[0] if hosts else text
+        with self._looking(host):
+            told = await try_text(self._context.registry, text, preview=preview)
+        return json_response({"address": hosts[0] if hosts else "", **told, "known": self._known(host)})
+
+    @contextmanager
+    def _looking(self, host: str) -> Iterator[None]:
+        """Raises `HTTPConflict`: a second look at the same time may lock a camera."""
+        if host in self._probing:
+            raise web.HTTPConflict(reason=BUSY)
+        self._probing.add(host)
+        try:
+            yield
+        finally:
+            self._probing.discard(host)
 
 
 async def _look(text: str) -> Look:

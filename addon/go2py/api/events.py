@@ -11,10 +11,12 @@ from aiohttp import WSMsgType, web
 
 from ..observe.events import Event
 from ..observe.log import get_logger
+from ..streams.facts import facts
 from ..streams.info import stream_info
 from ..streams.stream import Stream
 from .caller import caller_of
 from .context import AppContext
+from .media_news import MediaNews
 from .respond import dump
 from .routes import Route
 from .sockets import Sockets
@@ -26,6 +28,7 @@ SCHEMA = 1
 MAX_WAITING = 1024
 """Messages for one client; who is further behind is closed and starts with a fresh snapshot."""
 MAX_MESSAGE = 4096
+_INTERNAL = frozenset({"source.media"})
 _WITH_STREAM = frozenset({"stream.added", "stream.changed"})
 
 
@@ -35,6 +38,7 @@ class EventsEndpoint:
         self._sockets = Sockets(MAX_MESSAGE)
         self._clients: set[Client] = set()
         self._unsubscribe: Callable[[], None] | None = None
+        self._news = MediaNews(context.registry, self._tell_media)
 
     def routes(self) -> Sequence[Route]:
         return (Route("api/events", {"GET": self.serve}),)
@@ -57,19 +61,28 @@ class EventsEndpoint:
         self._clients.add(client)
         if self._unsubscribe is None:
             self._unsubscribe = self._context.bus.subscribe(self._publish)
+            self._news.start()
 
     def _leave(self, client: Client) -> None:
         self._clients.discard(client)
         if not self._clients and self._unsubscribe is not None:
             self._unsubscribe()
             self._unsubscribe = None
+            self._news.stop()
 
     def _publish(self, event: Event) -> None:
+        if event.type not in _INTERNAL:
+            self._send(event.type, event.time, event.data)
+        self._news.follow(event)
+
+    def _tell_media(self, data: dict[str, Any]) -> None:
+        self._send("stream.media", time.time(), data)
+
+    def _send(self, type: str, when: float, data: dict[str, Any]) -> None:
         """Encode once, for all clients."""
-        data = event.data
-        if event.type in _WITH_STREAM and (stream := self._context.registry.get(str(data.get("stream")))) is not None:
+        if type in _WITH_STREAM and (stream := self._context.registry.get(str(data.get("stream")))) is not None:
             data = data | describe(stream)
-        text = _message(event.type, event.time, data)
+        text = _message(type, when, data)
         for client in tuple(self._clients):
             client.put(text)
 
@@ -90,6 +103,7 @@ def describe(stream: Stream) -> dict[str, Any]:
             "code": producer.get("code", ""),
             "restarts": producer.get("restarts", 0),
             "medias": producer.get("medias", []),
+            **({"talk": producer["talk"]} if "talk" in producer else {}),
         }
         for slot, producer in zip(stream.slots, info["producers"], strict=True)
     ]
@@ -97,7 +111,7 @@ def describe(stream: Stream) -> dict[str, Any]:
         {"reader": attachment.id, "format": attachment.info.format_name, "remote": attachment.info.remote_addr}
         for attachment in stream.attachments.values()
     ]
-    return {"sources": sources, "readers": readers}
+    return {"sources": sources, "readers": readers, **facts(stream)}
 
 
 def _message(type: str, when: float, data: dict[str, Any]) -> str:

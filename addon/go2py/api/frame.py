@@ -9,10 +9,9 @@ from urllib.parse import quote
 
 from aiohttp import web
 
-from ..errors import ProtocolError
+from ..errors import Paused, ProtocolError, SourceError
 from .caller import is_foreign_page
 from .context import AppContext, Snapshot
-from .respond import error
 from .routes import ANY, Route
 
 MAX_SIDE = 8192
@@ -44,12 +43,13 @@ class FrameEndpoint:
         """
         query = request.query
         name = query.get("src", "")
-        width, height = _side(query, "width", "w"), _side(query, "height", "h")
-        if (text := query.get("rotate", "")) not in _ROTATIONS:
-            return error(400, "rotate is one of 0, 90, 180, 270")
-        rotate = _ROTATIONS[text]
+        width, height, rotate = wanted_shape(query)
         lasting = parse_duration(query["cache"]) if "cache" in query else 0.0
         key = (name, width, height, rotate)
+        present = self._context.registry.get(name)
+        if present is not None and present.paused:
+            self._forget(name)
+            raise Paused
         cached = self._cache.get(key)
         if lasting and cached is not None and time.time() - cached.taken <= lasting:
             return _picture(request, name, cached)
@@ -58,13 +58,22 @@ class FrameEndpoint:
         )
         service = await self._context.snapshots()
         poster = query.get("poster", "0") not in {"0", "false"}
-        picture = await service.take(stream, width=width, height=height, rotate=rotate, poster=poster)
+        try:
+            picture = await service.take(stream, width=width, height=height, rotate=rotate, poster=poster)
+        except SourceError as failure:
+            raise Paused if stream.paused else failure from None
+        if stream.paused:  # meanwhile
+            raise Paused
         if lasting:
             self._cache[key] = picture
             self._cache.move_to_end(key)
             while len(self._cache) > MAX_CACHED:
                 self._cache.popitem(last=False)
         return _picture(request, name, picture)
+
+    def _forget(self, name: str) -> None:
+        for key in [key for key in self._cache if key[0] == name]:
+            del self._cache[key]
 
 
 def _picture(request: web.Request, name: str, picture: Snapshot) -> web.Response:
@@ -98,6 +107,18 @@ def parse_duration(text: str) -> float:
         number = part.rstrip("nuµmsh")
         seconds += float(number) * _UNITS[part[len(number) :]]
     return min(seconds, MAX_CACHE_SECONDS)
+
+
+def wanted_shape(query: Mapping[str, str]) -> tuple[int, int, int | None]:
+    """`width`, `height` (0: open) and `rotate` (None: as the stream says) of a query. Raises `ProtocolError`."""
+    return _side(query, "width", "w"), _side(query, "height", "h"), wanted_rotation(query)
+
+
+def wanted_rotation(query: Mapping[str, str]) -> int | None:
+    """Degrees clockwise, None: as the stream says. Raises `ProtocolError`."""
+    if (text := query.get("rotate", "")) not in _ROTATIONS:
+        raise ProtocolError("rotate is one of 0, 90, 180, 270")
+    return _ROTATIONS[text]
 
 
 def _side(query: Mapping[str, str], *names: str) -> int:

@@ -12,6 +12,8 @@ from ..observe.secret import mask, masked
 SDP_BYTES = 64 << 10
 CONFIG_BYTES = 1 << 20
 BODY_SECONDS = 10.0
+CODE = "X-Go2py-Code"
+"""Header of an error: what is wrong, in the word of `errors.py` for programs."""
 
 _ESCAPES = str.maketrans({"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"})
 

@@ -10,7 +10,7 @@ from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.typedefs import Handler
 
 from ..config.values import ApiConfig, Config
-from ..errors import ConfigError, Go2pyError, ProtocolError, StreamNotFound
+from ..errors import ConfigError, Go2pyError, Paused, ProtocolError, StreamNotFound
 from ..observe.log import TRACE, fields, get_logger
 from ..observe.secret import mask
 from .application import ApplicationEndpoints
@@ -21,10 +21,14 @@ from .discovery import DiscoveryEndpoints
 from .events import EventsEndpoint
 from .frame import FrameEndpoint
 from .listeners import Listeners
+from .mjpeg import MjpegEndpoint
 from .pages import Pages
-from .respond import CONFIG_BYTES, error
+from .pause import PauseEndpoint
+from .play import PlayEndpoints
+from .respond import CODE, CONFIG_BYTES, error
 from .routes import Endpoints, register
 from .streams import StreamEndpoints
+from .talk import TalkEndpoint
 from .webrtc import RtspToWebRtcEndpoints, WebRtcEndpoint
 from .websocket import WebSocketEndpoint
 
@@ -79,13 +83,18 @@ class ApiServer:
         config = self._config = context.config
         if not config.app.enabled("api"):
             return
+        play = PlayEndpoints(context)
         self._endpoints = (
             ApplicationEndpoints(context),
-            StreamEndpoints(context),
+            StreamEndpoints(context, play),
             WebSocketEndpoint(context),
             WebRtcEndpoint(context),
             RtspToWebRtcEndpoints(context),
             FrameEndpoint(context),
+            MjpegEndpoint(context),
+            PauseEndpoint(context),
+            TalkEndpoint(context),
+            play,
             EventsEndpoint(context),
             DiscoveryEndpoints(context),
             Pages(context),
@@ -157,7 +166,7 @@ class ApiServer:
             headers = {"Allow": refusal.headers["Allow"]} if "Allow" in refusal.headers else None
             return error(refusal.status, sentence, headers)
         except Go2pyError as failure:
-            return error(status_of(failure), str(failure))
+            return error(status_of(failure), str(failure), {CODE: failure.code})
         except ConnectionError:
             raise  # the client left
         except Exception:  # noqa: BLE001  logged with its stack, and the next request is served
@@ -189,6 +198,8 @@ def status_of(failure: Go2pyError) -> int:
             return 404
         case ConfigError() | ProtocolError():
             return 400
+        case Paused():
+            return 503
         case _:
             return 500
 

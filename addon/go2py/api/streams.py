@@ -5,7 +5,7 @@ from urllib.parse import quote_plus
 
 from aiohttp import web
 
-from ..errors import ConfigError, NegotiationError, SourceError, StreamNotFound
+from ..errors import ConfigError, NegotiationError, ProtocolError, SourceError, StreamNotFound
 from ..observe.secret import MASK, mask
 from ..streams.info import consumer_info, dot, stream_info
 from ..streams.negotiate import wants_from_query
@@ -13,16 +13,21 @@ from ..streams.reader import ReaderInfo
 from ..streams.stream import Stream
 from .caller import caller_of
 from .context import AppContext
-from .respond import error, json_response, ok
+from .play import PlayEndpoints
+from .respond import error, json_response, ok, parse_json, read_text
 from .routes import ANY, Route
 
+JSON = "application/json"
+SOURCES_BYTES = 512 << 10
+"""As many sources as a stream takes, as long as they may be, and JSON's escapes."""
 _FILTERS = ("audio", "microphone", "video")
 
 
 class StreamEndpoints:
-    def __init__(self, context: AppContext) -> None:
+    def __init__(self, context: AppContext, play: PlayEndpoints) -> None:
         self._context = context
         self._registry = context.registry
+        self._play = play
 
     def routes(self) -> Sequence[Route]:
         streams = {
@@ -59,10 +64,10 @@ class StreamEndpoints:
 
     async def put(self, request: web.Request) -> web.Response:
         """Create or replace a stream, in memory and in the file; one that is there just so is left alone."""
-        sources = [source for source in request.query.getall("src", []) if source]
+        name, sources = await _asked(request)
         if not sources:
             return self._all()
-        name = request.query.get("name") or sources[0]
+        name = name or sources[0]
         present = self._registry.get(name)
         if present is not None:
             sources = [_unmasked(source, present) for source in sources]
@@ -74,23 +79,21 @@ class StreamEndpoints:
         return ok()
 
     async def patch(self, request: web.Request) -> web.Response:
-        name, source = request.query.get("name"), request.query.get("src")
-        if not source:
+        name, sources = await _asked(request)
+        if not sources:
             return self._all()
         if not name:
             return error(400, "name is needed")
-        self._registry.patch(name, source)
+        self._registry.patch(name, sources[0])
         return ok()
 
     async def post(self, request: web.Request) -> web.Response:
-        """go2rtc's play and publish; only the end of a playback, which is none, can be followed so far."""
+        """go2rtc's play and publish; publishing cannot be followed so far."""
         source, target = request.query.get("src", ""), request.query.get("dst", "")
         if not target:
             return error(400, "dst is needed")
         if stream := self._registry.get(target):
-            if source:
-                self._registry.validate(source)
-                return error(501, "streams: playing sound into a camera is not built yet")
+            await self._play.from_streams(request)
             return json_response(stream_info(stream), pretty=True)
         if self._registry.get(source) is None:
             return error(404, "stream not found")
@@ -175,6 +178,23 @@ class StreamEndpoints:
         if self._context.store.path is not None:
             await self._context.store.delete(("preload", name))
         return ok()
+
+
+async def _asked(request: web.Request) -> tuple[str, list[str]]:
+    """`name` and all `src` of a request: in the query, or, where no log of a proxy may have them, as JSON in its body.
+
+    Raises `ProtocolError`.
+    """
+    query = request.query
+    name, sources = query.get("name", ""), query.getall("src", [])
+    if request.content_type == JSON and (text := await read_text(request, SOURCES_BYTES)):
+        body = parse_json(text)
+        name, sources = body.get("name", name), body.get("src", sources)
+        if isinstance(sources, str):
+            sources = [sources]
+        if not isinstance(name, str) or not isinstance(sources, list) or not all(isinstance(s, str) for s in sources):
+            raise ProtocolError("name is a text, src a text or a list of texts")
+    return name, [source for source in sources if source]
 
 
 def _unmasked(source: str, stream: Stream) -> str:

@@ -1,4 +1,4 @@
-"""`/api/ws`: signalling for WebRTC and whole video over MSE, in go2rtc's messages."""
+"""`/api/ws`: signalling for WebRTC and whole video over MSE, in go2rtc's messages; docs/websocket.md has ours."""
 
 import asyncio
 from collections.abc import Callable, Coroutine, Sequence
@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 from aiohttp import WSCloseCode, WSMsgType, web
 
-from ..errors import Go2pyError, ProtocolError, StreamNotFound
+from ..errors import Go2pyError, Paused, ProtocolError, StreamNotFound
 from ..observe.log import get_logger
 from ..observe.secret import mask
 from ..outputs.mse import MseSession
 from ..streams.stream import Stream
+from ..streams.talk.status import Status
 from .caller import caller_of
 from .context import AppContext
+from .frame import wanted_rotation
 from .ice_servers import parse_ice_servers
 from .respond import SDP_BYTES, dump, parse_json
 from .routes import Route
@@ -55,7 +57,8 @@ class WebSocketEndpoint:
 
 
 class Conversation:
-    """One socket. Its end is the end of MSE; peer connections that were answered live on."""
+    """One socket. Its end is the end of MSE; peer connections that were answered live on, unless it was opened with
+    `close=1`."""
 
     def __init__(self, context: AppContext, request: web.Request, socket: web.WebSocketResponse) -> None:
         self._context = context
@@ -67,6 +70,8 @@ class Conversation:
         self._tasks: set[asyncio.Task[None]] = set()
         self._mse: MseSession | None = None
         self._peer: Session | None = None
+        self._peers: list[Session] = []
+        """Those that end with the socket."""
         self._early: list[str] = []
         self._offers = 0
         """How many offers came: candidates belong to the newest."""
@@ -98,6 +103,8 @@ class Conversation:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._end_mse()
+        for peer in self._peers:
+            peer.close("the client closed its socket")
 
     def _dispatch(self, kind: Any, value: Any) -> None:
         if kind == "webrtc/candidate":
@@ -121,10 +128,10 @@ class Conversation:
         try:
             await handler(kind, value)
         except Go2pyError as error:
-            await self._send({"type": "error", "value": f"{kind}: {error}"})
+            await self._send(_error(f"{kind}: {error}", error.code))
         except Exception:  # noqa: BLE001  logged with its stack, and the other messages are served
             _log.exception("%s from %s failed", kind, self._caller.address)
-            await self._send({"type": "error", "value": f"{kind}: internal error, see the log"})
+            await self._send(_error(f"{kind}: internal error, see the log", "internal"))
 
     async def _send(self, message: dict[str, Any]) -> None:
         if not self._socket.closed:
@@ -148,6 +155,8 @@ class Conversation:
             raise ProtocolError('value needs type "offer" and sdp')
         sdp, session = await self._answer(value["sdp"], value.get("ice_servers"))
         await self._send({"type": kind, "value": {"type": "answer", "sdp": sdp}})
+        if value.get("talk") is True:  # go2rtc-client, which offers like this, takes no message that it does not know
+            self._tell_talk(session)
         self._trickle(session)
 
     async def _offer(self, kind: str, value: Any) -> None:
@@ -155,6 +164,7 @@ class Conversation:
             raise ProtocolError("value needs the text of an SDP")
         sdp, session = await self._answer(value)
         await self._send({"type": "webrtc/answer", "value": sdp})
+        self._tell_talk(session)
         self._trickle(session)
 
     async def _answer(self, sdp: str, ice_servers: Any = None) -> tuple[str, Session]:
@@ -169,7 +179,11 @@ class Conversation:
             self._caller.reader("webrtc", "ws"),
             ice_servers=parse_ice_servers(ice_servers),
             trickle=True,
+            rotation=wanted_rotation(self._request.query),
         )
+        if self._request.query.get("close") == "1":
+            self._peers.append(session)
+        session.on_closed = partial(self._peer_closed, session)
         if number == self._offers:
             self._peer = session
             for line in self._early:
@@ -179,12 +193,29 @@ class Conversation:
 
     def _trickle(self, session: Session) -> None:
         def send(line: str) -> None:
-            if line and not self._socket.closed:
+            if not self._socket.closed:
                 self._spawn(self._send({"type": "webrtc/candidate", "value": line}))
 
         session.trickle(send)
 
+    def _tell_talk(self, session: Session) -> None:
+        """Whoever speaks is told how it stands, for as long as the socket is open."""
+
+        def tell(status: Status) -> None:
+            if not self._socket.closed:
+                self._spawn(self._send({"type": "talk", "value": status.to_json()}))
+
+        session.on_talk = tell
+
+    def _peer_closed(self, session: Session, _reason: str) -> None:
+        """Say so if it was the stream that ended, as nobody else would."""
+        if (reason := session.attachment.ended) and not self._socket.closed:
+            self._spawn(self._send(_ended(f"webrtc: {reason}", reason)))
+
     def _candidate(self, value: Any) -> None:
+        """A line of text, or what browsers make of a candidate; nothing, null or an empty line after the last."""
+        if isinstance(value, dict):
+            value = value.get("candidate")
         line = "" if value is None else value
         if not isinstance(line, str) or not self._offers:
             return
@@ -222,15 +253,23 @@ class Conversation:
 
     def _ended(self, kind: str, reason: str) -> None:
         """The stream is over: say so and close, so that the player starts anew."""
-        self._spawn(self._finish(f"{kind}: {reason}"))
+        self._spawn(self._finish(f"{kind}: {reason}", reason))
 
-    async def _finish(self, sentence: str) -> None:
+    async def _finish(self, sentence: str, reason: str) -> None:
         self._end_mse()
-        await self._send({"type": "error", "value": sentence})
+        await self._send(_ended(sentence, reason))
         await self._socket.close(code=WSCloseCode.OK, message=mask(sentence).encode()[:120])
 
     async def _refuse(self, kind: str, value: Any) -> None:
         raise ProtocolError(f"go2py does not speak {kind} yet, use webrtc or mse")
+
+
+def _error(sentence: str, code: str) -> dict[str, Any]:
+    return {"type": "error", "value": sentence, "code": code}
+
+
+def _ended(sentence: str, reason: str) -> dict[str, Any]:
+    return _error(sentence, Paused.code if reason == str(Paused()) else "ended")
 
 
 def _add(session: Session, line: str) -> None:

@@ -19,11 +19,12 @@ _MACHINES = {"x86_64": "amd64", "aarch64": "arm64", "armv7l": "arm", "i686": "38
 @dataclass(frozen=True, slots=True)
 class Arguments:
     """`config` are the values of `-c` in their order; `check` asks for a look at the configuration only; `app` is the
-    private folder of Home Assistant's app, if it is one."""
+    private folder of Home Assistant's app, if it is one; `child` says that another program runs the gateway."""
 
     config: tuple[str, ...] = ()
     check: bool = False
     app: str = ""
+    child: bool = False
 
 
 def system() -> str:
@@ -55,8 +56,12 @@ def parse(argv: Sequence[str]) -> Arguments:
         "--app", default="", metavar="DIR",
         help="where Home Assistant's Supervisor, if it started us, puts the options of its app",
     )  # fmt: skip
+    parser.add_argument(
+        "--child", action="store_true",
+        help="run for another program: standard input begins with a line of YAML that outvotes -c, its end ends us",
+    )  # fmt: skip
     found = parser.parse_args(list(argv))
-    return Arguments(tuple(found.config), found.check, found.app)
+    return Arguments(tuple(found.config), found.check, found.app, found.child)
 
 
 def print_plan(config: Config, refused: Sequence[str] = ()) -> None:

@@ -155,7 +155,10 @@ class Editor:
     def _replaced(self, table: Mapping, pair: Pair, value: Value) -> str:
         key, old = pair
         if table.flow:
-            gap = "" if old.end > old.start else " "
+            between = self.text[key.end : old.start]
+            gap = "" if old.end > old.start or between.endswith(" ") else " "
+            if ":" not in between:  # {door}
+                gap = ": "
             return self.text[: old.start] + gap + flow(value) + self.text[old.end :]
         first, *rest = block(value, self._column(key))
         one_line = "\n" not in self.text[key.end : old.end] and not _is_block(old)
@@ -179,7 +182,10 @@ class Editor:
         if index + 1 < len(table.pairs):
             return self.text[: key.start] + self.text[table.pairs[index + 1][0].start :]
         start = table.pairs[index - 1][1].end if index else key.start
-        return self.text[:start] + self.text[old.end :]
+        rest = self.text[old.end :]
+        if not index and rest.lstrip().startswith(","):
+            rest = rest.lstrip()[1:]
+        return self.text[:start] + rest
 
     # -- the check ---------------------------------------------------------------------------------------------------
 

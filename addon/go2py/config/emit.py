@@ -50,7 +50,7 @@ def scalar(value: str | float | bool | None, *, flow: bool = False) -> str:
 def _is_plain(text: str, *, flow: bool) -> bool:
     if text.lower() in _WORDS or _PRINTABLE.search(text) or _OTHER.fullmatch(text) or _STRUCTURE.search(text):
         return False
-    if flow and any(character in text for character in ",[]{}"):
+    if flow and any(part in text for part in (",", "[", "]", "{", "}", ":?")):  # libyaml refuses the last one there
         return False
     if text[0] in _INDICATORS and (flow or text[0] != ":"):  # `:8554` is plain to every parser
         return False

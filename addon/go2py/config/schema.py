@@ -7,13 +7,16 @@ listener elsewhere whose address makes no sense stays shut.
 import re
 from dataclasses import fields
 from ipaddress import ip_network
+from pathlib import Path
 from typing import Literal
 
 from ..observe.log import LEVELS, LogConfig
+from ..observe.secret import Secret
 from .document import Mapping, Node, Scalar, Sequence, as_number, target
 from .section import Report, Section
 from .settings import StreamSettings
 from .substitute import PATTERN
+from .talk import talk_settings
 from .values import (
     ApiConfig,
     AppConfig,
@@ -23,6 +26,7 @@ from .values import (
     Endpoint,
     IceServer,
     Network,
+    PlayConfig,
     RtspConfig,
     StreamConfig,
     WebRtcConfig,
@@ -62,6 +66,7 @@ def read(root: Node | None, report: Report) -> Config:
         discovery=_discovery(top),
         log=_log(top),
         app=_app(top),
+        play=_play(top),
         preload=_preload(top),
         publish=_publish(top),
         settings=_settings(top),
@@ -142,7 +147,7 @@ def _networks(section: Section, key: str) -> tuple[Network, ...]:
 
 
 def _rtsp(top: Section) -> RtspConfig:
-    section = Section(top.report, "rtsp", top.node("rtsp"), strict=_CREDENTIALS)
+    section = Section(top.report, "rtsp", top.node("rtsp"), strict=_CREDENTIALS | {"local_auth"})
     default = RtspConfig()
     listen = section.text("listen", default.listen, fallback="")
     if listen and not endpoint(listen):
@@ -155,6 +160,7 @@ def _rtsp(top: Section) -> RtspConfig:
         default_query=section.text("default_query", default.default_query),
         pkt_size=section.integer("pkt_size", default.pkt_size),
         udp=section.boolean("udp"),
+        local_auth=section.boolean("local_auth"),
     )
     _both_or_none(section)
     section.done()
@@ -244,6 +250,23 @@ def _app(top: Section) -> AppConfig:
     return AppConfig(None if modules is None else frozenset(modules), bounds["exec"], bounds["echo"])
 
 
+def _play(top: Section) -> PlayConfig:
+    section = Section(top.report, "play", top.node("play"))
+    folders = [Path(text) for text in section.texts("folders") or ()]
+    for folder in folders:
+        if not folder.is_absolute():
+            section.fail("folders", f"{folder} is no absolute path")
+    tts = Section(top.report, "play.tts", section.node("tts"))
+    url = tts.secret("url")
+    if url and not url.open().startswith(("http://", "https://")):
+        tts.fail("url", "an address like http://192.0.2.9/say?text={text} is expected")
+        url = Secret("")
+    config = PlayConfig(tuple(one for one in folders if one.is_absolute()), url, tts.texts("command") or ())
+    tts.done()
+    section.done()
+    return config
+
+
 def _log(top: Section) -> LogConfig:
     section = Section(top.report, "log", top.node("log"))
     default = LogConfig()
@@ -281,6 +304,7 @@ def _stream(streams: Section, name: str) -> StreamConfig:
         keep=section.boolean("keep"),
         linger=None if linger < 0 else linger,
         rotate=rotate,
+        talk=talk_settings(section, "talk"),
     )
     section.done()
     return stream

@@ -1,6 +1,12 @@
 """The numbers of the data plane, each a key of the section `go2py:`."""
 
 from dataclasses import dataclass
+from typing import Final, Literal
+
+Policy = Literal["latest", "first", "mix"]
+Duck = Literal["off", "soft", "hard"]
+POLICIES: Final[tuple[Policy, ...]] = ("latest", "first", "mix")
+DUCKS: Final[tuple[Duck, ...]] = ("off", "soft", "hard")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,3 +43,21 @@ class StreamSettings:
     """The pause after a refused password: cameras lock out who asks too often."""
     jitter: float = 0.2
     """Each pause is longer or shorter by up to this share, so that cameras do not come back in step."""
+
+
+@dataclass(frozen=True, slots=True)
+class TalkSettings:
+    """How a camera is spoken to, `talk:` of a stream. Times in seconds, loudness in dB."""
+
+    policy: Policy = "latest"
+    """Who is heard when several speak."""
+    hold: float = 3.0
+    """The camera's backchannel is given free so long after the last word."""
+    warmup: float = 0.0
+    """Silence sent first, for cameras that swallow the first syllable."""
+    duck: Duck = "off"
+    """What whoever speaks hears of the camera meanwhile: all, less, nothing. For cameras without echo cancelling."""
+    threshold: float = -50.0
+    """Speech is louder than this (dB below full scale); what is not opens nothing."""
+    gain: float = 0.0
+    """By how much voices are made louder for the camera."""

@@ -8,7 +8,7 @@ from typing import Literal
 
 from ..observe.log import LogConfig
 from ..observe.secret import Secret, mask
-from .settings import StreamSettings
+from .settings import StreamSettings, TalkSettings
 
 NO_SECRET = Secret("")
 
@@ -59,6 +59,7 @@ class StreamConfig:
     keep: bool = False
     linger: float | None = None
     rotate: int = 0
+    talk: TalkSettings = field(default_factory=TalkSettings)
 
     @property
     def masked(self) -> tuple[str, ...]:
@@ -90,7 +91,8 @@ class ApiConfig:
 
 @dataclass(frozen=True, slots=True)
 class RtspConfig:
-    """`rtsp:`. `pkt_size` 0 leaves the packet size to the source; `udp` lets readers set up UDP."""
+    """`rtsp:`. `pkt_size` 0 leaves the packet size to the source; `udp` lets readers set up UDP; `local_auth` asks
+    loopback for credentials too."""
 
     listen: str = ":8554"
     username: str = ""
@@ -98,6 +100,7 @@ class RtspConfig:
     default_query: str = "video&audio"
     pkt_size: int = 0
     udp: bool = False
+    local_auth: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +144,16 @@ class DiscoveryConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class PlayConfig:
+    """`play:`. Files below `folders` may be played into cameras. `tts_url` and `tts_command` speak `{text}` with
+    `{voice}`; the command gets the text by its standard input where no argument names it."""
+
+    folders: tuple[Path, ...] = ()
+    tts_url: Secret = NO_SECRET
+    tts_command: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class AppConfig:
     """`app:` and the lists that bound which programs run; None is no bound."""
 
@@ -164,6 +177,7 @@ class Config:
     discovery: DiscoveryConfig = field(default_factory=DiscoveryConfig)
     log: LogConfig = field(default_factory=LogConfig)
     app: AppConfig = field(default_factory=AppConfig)
+    play: PlayConfig = field(default_factory=PlayConfig)
     preload: Mapping[str, str] = field(default_factory=dict)
     publish: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     settings: StreamSettings = field(default_factory=StreamSettings)

@@ -92,6 +92,18 @@ def _reorder(bits: BitReader, sub_layers: int) -> int:
         return 0
 
 
+_PROFILES = {1: "Main", 2: "Main 10", 3: "Main Still Picture", 4: "Range Extensions"}
+
+
+def profile(codec: Codec) -> str:
+    """The profile's name (annex A.3), empty where it is not known."""
+    found = _of_type(codec.parameter_sets, SPS)
+    try:
+        return _PROFILES.get(parse_sps(found[0]).profile_tier_level[0] & 0x1F, "") if found else ""
+    except ProtocolError:
+        return ""
+
+
 def is_key(units: Sequence[bytes]) -> bool:
     """Whether one of the NAL units is a random access (IRAP) slice."""
     return any(nal and FIRST_IRAP <= nal[0] >> 1 & 0x3F <= LAST_IRAP for nal in units)

@@ -21,3 +21,9 @@ def duration(packet: bytes) -> int:
     count = (1, 2, 2, packet[1] & 0x3F if len(packet) > 1 else 0)[code]
     samples = count * _FRAME_SAMPLES[packet[0] >> 3]
     return samples if samples <= MAX_SAMPLES else 0
+
+
+def concealment(packet: bytes) -> bytes:
+    """A packet without content for a frame that was lost behind this one: decoders make up its sound (RFC 6716 section
+    3.2.1, a frame of length zero). It lasts as long as one frame of `packet`, which must not be empty."""
+    return bytes((packet[0] & 0xFC,))

@@ -46,7 +46,7 @@ class Rolling:
     def __init__(self, stream: Stream, executor: Executor, idle: float, on_end: Callable[[Rolling], None]) -> None:
         self.stream = stream
         self.users = 0
-        self._asked = time.monotonic()
+        self._asked = float("-inf")
         self._executor, self._idle, self._on_end = executor, idle, on_end
         self._attachment: Attachment | None = None
         self._unsubscribe: Callable[[], None] | None = None
@@ -69,6 +69,20 @@ class Rolling:
         finally:
             self.users -= 1
             self._asked = time.monotonic()
+
+    @contextmanager
+    def followed(self) -> Iterator[None]:
+        """While inside, every picture is wanted; at the end of it decoding stops, unless stills are asked for."""
+        self.users += 1
+        try:
+            yield
+        finally:
+            self.users -= 1
+            if not self._is_wanted():
+                self.end()
+
+    def _is_wanted(self) -> bool:
+        return bool(self.users) or time.monotonic() - self._asked < self._idle
 
     async def track(self) -> Track:
         """The track, attached once for all who ask; raises what `Stream.attach` raises."""
@@ -98,6 +112,10 @@ class Rolling:
                 return picture
             if not self._pending:
                 await self._arrival.wait()
+
+    async def newer(self) -> None:
+        """Wait until something arrives, or for the end."""
+        await self._arrival.wait()
 
     def end(self, reason: str = "it is no longer watched") -> None:
         """Detach and stop; who still waits gets a `SourceError` with the reason."""
@@ -153,7 +171,7 @@ class Rolling:
 
     async def _roll(self) -> None:
         """Decode along while somebody asks."""
-        while self.users or time.monotonic() - self._asked < self._idle:
+        while self._is_wanted():
             await asyncio.sleep(_TICK_SECONDS)
             if self._decoder and len(self._pending) * self._cost > _BACKLOG_SECONDS:
                 async with self._busy:

@@ -8,6 +8,7 @@ import asyncio
 import importlib
 import time
 from collections import OrderedDict
+from collections.abc import AsyncGenerator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -84,6 +85,30 @@ class SnapshotService:
             task.add_done_callback(lambda done: self._taken(key, done))
         return await asyncio.shield(task)
 
+    async def follow(
+        self, stream: Stream, *, width: int = 0, height: int = 0, rotate: int | None = None, fps: float
+    ) -> AsyncGenerator[Still]:
+        """Stills as the stream goes, each newer than the last, at most `fps` a second.
+
+        Decoding is shared with whoever takes stills and ends with the last who wants any. Raises `SourceError` or
+        `NegotiationError`, also when the stream is over.
+        """
+        shape = _Shape(width, height, stream.rotate if rotate is None else rotate, poster=False)
+        loop = asyncio.get_running_loop()
+        rolling = self._rolled(stream)
+        last: Picture | None = None
+        with rolling.followed():
+            due = loop.time()
+            while True:
+                picture = await rolling.picture()
+                if picture is last:
+                    await rolling.newer()
+                    continue
+                last = picture
+                yield await loop.run_in_executor(self._executor, _from_picture, picture, shape)
+                due = max(due + 1 / fps, loop.time())
+                await asyncio.sleep(due - loop.time())
+
     async def close(self) -> None:
         """Detach everywhere and end the threads."""
         tasks = list(self._taking.values())
@@ -102,16 +127,20 @@ class SnapshotService:
             rolling.end()
 
     async def _take(self, stream: Stream, shape: _Shape) -> Still:
-        rolling = self._rolling.get(stream)
-        if rolling is None:
-            rolling = self._rolling[stream] = Rolling(stream, self._executor, self._idle, self._ended)
-        self._rolling.move_to_end(stream)
+        rolling = self._rolled(stream)
         with rolling.using():
             try:
                 async with asyncio.timeout(self._timeout):
                     return await self._still(rolling, shape)
             except TimeoutError:
                 raise Unreachable(f"snapshot: {stream.name} gave no picture within {self._timeout:g} s") from None
+
+    def _rolled(self, stream: Stream) -> Rolling:
+        rolling = self._rolling.get(stream)
+        if rolling is None:
+            rolling = self._rolling[stream] = Rolling(stream, self._executor, self._idle, self._ended)
+        self._rolling.move_to_end(stream)
+        return rolling
 
     def _ended(self, rolling: Rolling) -> None:
         self._rolling.pop(rolling.stream, None)
@@ -135,6 +164,12 @@ def _untouched(unit: AccessUnit) -> Still:
     except ProtocolError:  # progressive and other kinds that a browser shows all the same
         width, height = unit.codec.width, unit.codec.height
     return Still(data, _wall(unit.arrived), width, height)
+
+
+def still_of(unit: AccessUnit, *, max_width: int) -> Still:
+    """A key picture as it is, or scaled down to this width; for a thread. Raises `SourceError` if it is broken."""
+    width = max_width if not unit.codec.width or unit.codec.width > max_width else 0
+    return _from_unit(unit, _Shape(width, 0, 0, poster=True))
 
 
 def _from_unit(unit: AccessUnit, shape: _Shape) -> Still:

@@ -8,7 +8,7 @@ request()  ──▶ camera ──▶ judge() ──▶ None      all well
 
 from collections.abc import Mapping
 
-from ..errors import Busy, ProtocolError, SourceError, Unauthorized, Unreachable, Unsupported
+from ..errors import Busy, ProtocolError, SourceError, Unauthorized, Unreachable
 from .http_auth import ClientAuth
 from .rtsp import REASONS, Headers, Request, Response
 from .rtsp_headers import Session
@@ -23,6 +23,14 @@ KEEPALIVE = 20.0
 
 class TransportRefused(SourceError):
     """SETUP was answered with 461: another transport may do."""
+
+
+class Refused(Unreachable):
+    """Answered with a status that means no; `status` says which."""
+
+    def __init__(self, message: str, status: int) -> None:
+        super().__init__(message)
+        self.status = status
 
 
 class RtspClient:
@@ -108,13 +116,11 @@ class RtspClient:
             case 403:
                 return Unauthorized(f"{where} forbids access to this stream (403); check the user's rights there")
             case 404:
-                return Unreachable(f"{where} has no stream at this path (404); check the path in the source's URL")
+                return Refused(f"{where} has no stream at this path (404); check the path in the source's URL", status)
             case 453 | 503:
                 return Busy(f"{where} allows no further session ({status}); close another viewer of this camera")
             case 461 if method == "SETUP":
                 return TransportRefused(f"{where} refuses this transport (461); try #transport=tcp or #transport=udp")
-            case 551:
-                return Unsupported(f"{where} lacks a required feature (551); try without #backchannel=1")
             case _:
                 reason = f" {REASONS[status]}" if status in REASONS else ""
-                return Unreachable(f"{where} answered {method} with {status}{reason}")
+                return Refused(f"{where} answered {method} with {status}{reason}", status)

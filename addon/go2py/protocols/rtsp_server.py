@@ -1,30 +1,35 @@
 """The server's side of one RTSP connection (RFC 2326): bytes in, bytes to send and events out.
 
-    INIT ──DESCRIBE──▶ DESCRIBED ──SETUP──▶ READY ──PLAY──▶ PLAYING
-                                              ▲────PAUSE──────┘
+    INIT ──DESCRIBE──▶ DESCRIBED ──SETUP──▶ READY ──PLAY──▶ PLAYING      a viewer, who may talk on one track
+         ──ANNOUNCE──▶                        │ ▲────PAUSE──────┘
+                                              └──RECORD──▶ PLAYING       somebody who only talks
 
-Two requests need somebody else: DESCRIBE (what is there to see?) and SETUP over UDP (which ports?). Until `described`,
-`refused` or `set_up` says so, later requests wait in order. Time is an argument, nothing here sleeps.
+Three requests need somebody else: DESCRIBE (what is there to see?), ANNOUNCE (who listens?) and SETUP over UDP (which
+ports?). Until `described`, `announced`, `refused` or `set_up` says so, later requests wait in order. Time is an
+argument, nothing here sleeps.
 """
 
 import re
 import secrets
 from collections import deque
-from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol
 from urllib.parse import parse_qsl, unquote
 
 from ..errors import ProtocolError
+from . import sdp
 from .http_auth import Verdict
 from .rtsp import Headers, Interleaved, Message, Parser, Request, Response
+from .rtsp_events import Announce, Close, Describe, Event, Heard, Leave, Pause, Play, Record, SetUpUdp, Target
 from .rtsp_headers import Session, Transport
 
 SESSION_TIMEOUT = 60
 """Seconds without any sign of life from a viewer; told in every `Session` header."""
 
 MAX_WAITING = 64
-_METHODS = "OPTIONS, DESCRIBE, SETUP, PLAY, PAUSE, GET_PARAMETER, SET_PARAMETER, TEARDOWN"
+BACKCHANNEL = "www.onvif.org/ver20/backchannel"
+"""What clients `Require` that want to talk (ONVIF Streaming Specification section 5.3)."""
+_METHODS = "OPTIONS, DESCRIBE, ANNOUNCE, SETUP, PLAY, RECORD, PAUSE, GET_PARAMETER, SET_PARAMETER, TEARDOWN"
 _SEQUENCE_NUMBER = re.compile(r"[!-~]{1,32}")  # meant to be digits; what else it may be is not split into lines
 _TRACK = re.compile(r"=(\d{1,3})/?$", re.ASCII)
 
@@ -35,52 +40,6 @@ class Guard(Protocol):
     def challenge(self, now: float, *, stale: bool = False) -> list[str]: ...
 
     def verify(self, authorization: str, method: str, now: float) -> Verdict: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Describe:
-    """Somebody wants to see stream `name`; answer with `described` or `refused`."""
-
-    name: str
-    query: tuple[tuple[str, str], ...]
-    user_agent: str
-
-
-@dataclass(frozen=True, slots=True)
-class SetUpUdp:
-    """Track number `track` is to be sent to the viewer's RTP port and, RTCP, to the next one; answer with `set_up`."""
-
-    track: int
-    ports: tuple[int, int]
-
-
-@dataclass(frozen=True, slots=True)
-class Play:
-    """Start sending; `channels` are the RTP channels of tracks set up over TCP, by track number."""
-
-    channels: dict[int, int]
-
-
-@dataclass(frozen=True, slots=True)
-class Pause:
-    """Stop sending until the next `Play`."""
-
-
-@dataclass(frozen=True, slots=True)
-class Close:
-    """The connection is over once what was returned before is sent; `slow` after wrong credentials: not at once."""
-
-    reason: str
-    slow: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Leave:
-    """The session is over, give back what it holds. The connection stays: some clients have one more word to say."""
-
-
-type Event = bytes | Describe | SetUpUdp | Play | Pause | Leave | Close
-"""Bytes are to be sent; the others are what their classes say."""
 
 
 class State(Enum):
@@ -101,9 +60,11 @@ class ServerSession:
         self._parser = Parser()
         self._waiting: deque[Message] = deque()
         self._open: Request | None = None  # the request that somebody else is answering
-        self._target: Describe | None = None
+        self._target: Target | None = None
         self._sdp = b""
         self._tracks = 0
+        self._ear: int | None = None
+        self._records = False
         self._channels: dict[int, int] = {}
 
     @property
@@ -119,32 +80,42 @@ class ServerSession:
         """Take bytes of the viewer. Never raises: nonsense is answered with 400 and `Close`."""
         if self.closed:
             return []
+        heard: list[Event] = []
         try:
-            self._waiting.extend(
-                message
-                for message in self._parser.feed(data)
-                if not isinstance(message, Interleaved)  # RTCP of the viewer is a sign of life, no more
-            )
+            for message in self._parser.feed(data):
+                if not isinstance(message, Interleaved):
+                    self._waiting.append(message)
+                elif (one := self._heard(message)) is not None:
+                    heard.append(one)
         except ProtocolError as error:
             return [*self._work(now), *self._break(400, str(error))]
-        events = self._work(now)
+        events = [*heard, *self._work(now)]
         if len(self._waiting) <= MAX_WAITING:
             return events
         return [*events, *self._break(413, "too many requests at once")]
 
-    def described(self, sdp: str, tracks: int, now: float) -> list[Event]:
-        """The stream is there, `sdp` describes it, its tracks are `trackID=0` up to `tracks` - 1."""
+    def described(self, description: str, tracks: int, now: float, *, ear: int | None = None) -> list[Event]:
+        """The stream is there, `description` is its SDP, its tracks are `trackID=0` up to `tracks` - 1; on `ear` the
+        client may talk."""
         if (request := self._take_open()) is None:
             return []
-        self._sdp, self._tracks = sdp.encode(), tracks
+        self._sdp, self._tracks, self._ear = description.encode(), tracks, ear
         self.state = State.DESCRIBED
         return [self._description(request), *self._work(now)]
 
-    def refused(self, reason: str) -> list[Event]:
-        """The stream cannot be had: 404, as go2rtc answers."""
+    def announced(self, now: float) -> list[Event]:
+        """Somebody listens to what was announced."""
         if (request := self._take_open()) is None:
             return []
-        return self._end(Response(404, headers=self._headers(request)), reason)
+        self._tracks, self._ear, self._records = 1, 0, True
+        self.state = State.DESCRIBED
+        return [self._reply(request, 200), *self._work(now)]
+
+    def refused(self, reason: str, status: int = 404) -> list[Event]:
+        """The stream cannot be had (404, as go2rtc answers), or not be spoken to."""
+        if (request := self._take_open()) is None:
+            return []
+        return self._end(Response(status, headers=self._headers(request)), reason)
 
     def set_up(self, wanted: SetUpUdp, server_ports: tuple[int, int] | None, now: float) -> list[Event]:
         """The ports that serve a viewer over UDP; None if there are none."""
@@ -154,7 +125,8 @@ class ServerSession:
             return [self._reply(request, 461), *self._work(now)]
         self._channels.pop(wanted.track, None)
         self.state = State.READY
-        transport = Transport("udp", client_port=wanted.ports, server_port=server_ports)
+        mode = "record" if self._records else ""
+        transport = Transport("udp", client_port=wanted.ports, server_port=server_ports, mode=mode)
         return [self._reply(request, 200, ("Transport", str(transport))), *self._work(now)]
 
     def _work(self, now: float) -> list[Event]:
@@ -180,17 +152,16 @@ class ServerSession:
                 return self._describe(request)
             case "SETUP":
                 return self._setup(request)
-            case "PLAY":
-                return self._play(request)
+            case "PLAY" | "RECORD":
+                return self._start(request)
             case "PAUSE":
                 return self._pause(request)
             case "GET_PARAMETER" | "SET_PARAMETER":
                 return [self._reply(request, 200)]
             case "TEARDOWN":
                 return self._tear_down(request)
-            case "ANNOUNCE" | "RECORD":
-                response = Response(405, "Publishing Is Not Supported", self._headers(request, ("Allow", _METHODS)))
-                return self._end(response, "publishing is not supported yet")
+            case "ANNOUNCE":
+                return self._announce(request)
         return [self._reply(request, 501, ("Public", _METHODS))]
 
     def _denied(self, request: Request, now: float) -> list[Event] | None:
@@ -212,7 +183,24 @@ class ServerSession:
             return [self._description(request)]
         self._target = self._target or _target(request)
         self._open = request
-        return [self._target]
+        asked = dict(reversed(self._target.query)).get("backchannel", "0") not in ("", "0")
+        return [Describe(self._target, asked or BACKCHANNEL in request.headers.get("Require"))]
+
+    def _announce(self, request: Request) -> list[Event]:
+        if self.state is not State.INIT:
+            return [self._reply(request, 455)]
+        if request.headers.get("Content-Type").partition(";")[0].strip().lower() != "application/sdp":
+            return self._end(Response(415, headers=self._headers(request)), "what is announced needs an SDP")
+        try:
+            medias = sdp.parse(request.body).medias
+        except ProtocolError as error:
+            return self._end(Response(400, headers=self._headers(request)), str(error))
+        if len(medias) != 1 or medias[0].kind != "audio" or not medias[0].codecs:
+            response = Response(415, "Only One Audio Track Is Taken", self._headers(request))
+            return self._end(response, "only one audio track can be sent to a camera")
+        self._target = self._target or _target(request)
+        self._open = request
+        return [Announce(self._target, medias[0])]
 
     def _setup(self, request: Request) -> list[Event]:
         if self.state not in (State.DESCRIBED, State.READY):
@@ -225,23 +213,35 @@ class ServerSession:
             if transport.multicast:
                 continue
             if transport.protocol == "tcp":
-                channel = 2 * track  # whatever the client asks for, as go2rtc does: all readers share the same bytes
+                channel = 2 * track  # whatever a viewer asks for, as go2rtc does: all readers share the same bytes
+                if self._records and transport.interleaved is not None:
+                    channel = transport.interleaved[0]
                 self._channels[track] = channel
                 self.state = State.READY
-                answer = Transport(interleaved=(channel, channel + 1))
+                answer = Transport(interleaved=(channel, channel + 1), mode="record" if self._records else "")
                 return [self._reply(request, 200, ("Transport", str(answer)))]
             if self._udp and transport.client_port is not None and transport.client_port[0] > 0:
                 self._open = request
                 return [SetUpUdp(track, transport.client_port)]
         return [self._reply(request, 461)]
 
-    def _play(self, request: Request) -> list[Event]:
+    def _start(self, request: Request) -> list[Event]:
+        if self._records != (request.method == "RECORD"):
+            return [self._reply(request, 455)]
         if self.state is State.PLAYING:
             return [self._reply(request, 200)]
         if self.state is not State.READY:
             return [self._reply(request, 455)]
         self.state = State.PLAYING
-        return [self._reply(request, 200), Play(dict(self._channels))]
+        channels = dict(self._channels)
+        return [self._reply(request, 200), Record(channels) if self._records else Play(channels)]
+
+    def _heard(self, message: Interleaved) -> Heard | None:
+        """RTP on the track to talk on; RTCP of viewers is a sign of life, no more."""
+        if self._ear is None or (channel := self._channels.get(self._ear)) is None:
+            return None
+        control = message.channel - channel
+        return Heard(message.data, control == 1) if control in (0, 1) and self.state is State.PLAYING else None
 
     def _pause(self, request: Request) -> list[Event]:
         if self.state is not State.PLAYING:  # GStreamer may say so once more behind its TEARDOWN
@@ -253,7 +253,7 @@ class ServerSession:
         reply = self._reply(request, 200)
         self.state = State.INIT
         self._channels.clear()
-        self._sdp, self._tracks = b"", 0
+        self._sdp, self._tracks, self._ear, self._records = b"", 0, None, False
         return [reply, Leave()]
 
     def _description(self, request: Request) -> bytes:
@@ -290,7 +290,7 @@ class ServerSession:
         return [response.encode(), Close(reason)]
 
 
-def _target(request: Request) -> Describe:
+def _target(request: Request) -> Target:
     """`rtsp://host:8554/<name>[?query]`; the name is the whole path."""
     rest = request.url.partition("://")[2] or request.url
     path, _, query = rest.partition("/")[2].partition("?")
@@ -298,4 +298,4 @@ def _target(request: Request) -> Describe:
         pairs = parse_qsl(query, keep_blank_values=True, max_num_fields=64)
     except ValueError:
         pairs = []
-    return Describe(unquote(path.rstrip("/")), tuple(pairs), request.headers.get("User-Agent")[:256])
+    return Target(unquote(path.rstrip("/")), tuple(pairs), request.headers.get("User-Agent")[:256])

@@ -13,6 +13,9 @@ from .explored import Explored
 
 _MODULES: Final = {
     "demo": "demo",
+    "http": "http",
+    "https": "http",
+    "httpx": "http",
     "onvif": "onvif",
     "rtsp": "rtsp",
     "rtsps": "rtsp",
@@ -21,7 +24,7 @@ _MODULES: Final = {
 
 _NOT_YET: Final = frozenset((
     "alsa", "bubble", "doorbird", "dvrip", "echo", "eseecloud", "exec", "expr", "ffmpeg", "flussonic", "gopro", "hass",
-    "homekit", "http", "https", "httpx", "isapi", "ivideon", "kasa", "multitrans", "nest", "ring", "roborock",
+    "homekit", "isapi", "ivideon", "kasa", "multitrans", "nest", "ring", "roborock",
     "rtmp", "rtmps", "rtmpx", "tapo", "tcp", "tuya", "v4l2", "vigi", "webrtc", "webtorrent", "wyoming", "wyze",
     "xiaomi", "yandex",
 ))  # fmt: skip
@@ -39,9 +42,18 @@ def dial(url: SourceUrl) -> SourceSpec:
     if module := _MODULES.get(scheme):
         spec = cast("Callable[[SourceUrl], SourceSpec]", import_module(f"{__package__}.{module}").spec)
         return spec(url)
+    if scheme == "ffmpeg" and (copied := _copied(url)) is not None:
+        return dial(copied)
     if scheme in _NOT_YET:
         raise Unsupported(f"{scheme}: is not spoken by go2py yet; the other sources of this stream serve meanwhile")
     raise Unsupported(f"streams: unsupported scheme: {url.masked}")
+
+
+def _copied(url: SourceUrl) -> SourceUrl | None:
+    """What `ffmpeg:<URL>` reads where no option follows: ffmpeg would only copy it, so none is started. Home Assistant
+    writes its generic cameras so."""
+    read = SourceUrl(url.url.partition(":")[2])
+    return read if read.scheme in _MODULES and not url.parameters.keys() - {"query"} else None
 
 
 async def explore(url: SourceUrl) -> Explored:

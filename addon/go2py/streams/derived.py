@@ -34,8 +34,9 @@ _KEY = "derived"
 class Derivation:
     """Subscribes to `source` and publishes into `track`; get it by `derive`."""
 
-    def __init__(self, source: Track, target: Codec, on_empty: Callable[[], None]) -> None:
+    def __init__(self, source: Track, target: Codec, gain: float, on_empty: Callable[[], None]) -> None:
         self.source = source
+        self._gain = gain
         self.track = Track(target, 0)
         self._holds = 0
         self._on_empty = on_empty
@@ -77,7 +78,7 @@ class Derivation:
         """In the thread."""
         if self._transcoder is None:
             module = importlib.import_module("..transcode.audio", __package__)
-            self._transcoder = module.AudioTranscoder(units[0].codec, self.track.codec)
+            self._transcoder = module.AudioTranscoder(units[0].codec, self.track.codec, gain=self._gain)
         made: list[AccessUnit] = self._transcoder.push(units)
         return made
 
@@ -103,12 +104,13 @@ class Derivation:
         _log.warning("%s: transcoding failed: %s", label, error, exc_info=trace)
 
 
-def derive(source: Track, target: Codec) -> Derivation:
-    """The one derivation of `source` into `target`, made when first needed; the caller holds it until `release`."""
-    key = (_KEY, target)
+def derive(source: Track, target: Codec, *, gain: float = 1.0) -> Derivation:
+    """The one derivation of `source` into `target` with this gain, made when first needed; the caller holds it until
+    `release`."""
+    key = (_KEY, target, gain)
     found: Derivation | None = source.shared.get(key)
     if found is None:
-        found = source.shared[key] = Derivation(source, target, lambda: source.shared.pop(key, None))
+        found = source.shared[key] = Derivation(source, target, gain, lambda: source.shared.pop(key, None))
     found.hold()
     return found
 

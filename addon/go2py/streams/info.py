@@ -8,7 +8,8 @@ from ..media.codec import Codec
 from ..media.h264 import profile_level_id, sps_of
 from ..observe.secret import mask
 from .derived import derived
-from .reader import Attachment
+from .facts import PROFILES, facts
+from .reader import Attachment, Receiver
 from .session import Session
 from .slot import Slot
 from .stream import Stream
@@ -32,14 +33,13 @@ _FFPROBE_NAMES = {
     **dict.fromkeys(names.G726, "adpcm_g726"),
 }
 
-_H264_PROFILES = {0x42: "Baseline", 0x4D: "Main", 0x58: "Extended", 0x64: "High"}
-
 
 def stream_info(stream: Stream) -> dict[str, Any]:
-    """go2rtc's stream object: producers and consumers, always lists."""
+    """go2rtc's stream object, producers and consumers, always lists; and what go2py knows beyond it."""
     return {
         "producers": [_producer(slot, stream) for slot in stream.slots],
         "consumers": [_consumer(attachment) for attachment in stream.attachments.values()],
+        **facts(stream),
     }
 
 
@@ -48,7 +48,7 @@ def _codec_info(codec: Codec) -> dict[str, Any]:
     if codec.name == names.H264:
         sps = sps_of(codec)
         profile, _, level = sps[1:4] if sps else bytes.fromhex(profile_level_id(codec))
-        info["profile"] = _H264_PROFILES.get(profile, f"{profile:02x}")
+        info["profile"] = PROFILES.get(profile, f"{profile:02x}")
         info["level"] = level
     if codec.kind == "audio":
         info["sample_rate"] = codec.rate
@@ -71,6 +71,8 @@ def _producer(slot: Slot, stream: Stream) -> dict[str, Any]:
         head["reason"], head["code"] = session.reason, session.code
     if session.restarts:
         head["restarts"] = session.restarts
+    if session.talk is not None and session.talk.codecs:
+        head["talk"] = session.talk.to_json()
     if session.info is None:
         return head
     return _without_empty({"id": session.id, **_connection(session), **head, **_receivers(slot, session, stream)}) | {
@@ -130,6 +132,7 @@ def _consumer(attachment: Attachment) -> dict[str, Any]:
     for track, sender in attachment.senders.items():
         one = {"id": sender.id, "codec": _codec_info(track.codec), "parent": track.id}
         senders.append(_without_empty(one | {"bytes": sender.bytes, "packets": sender.units, "drops": sender.drops}))
+    received = [] if attachment.receiver is None else [_microphone(attachment.receiver)]
     return _without_empty(
         {
             "id": attachment.id,
@@ -140,11 +143,18 @@ def _consumer(attachment: Attachment) -> dict[str, Any]:
             "sdp": info.sdp,
             "user_agent": info.user_agent,
             "medias": [want.label() for want in attachment.wants],
+            "receivers": received,
             "senders": senders,
+            "bytes_recv": attachment.receiver.bytes if attachment.receiver else 0,
             "bytes_send": sum(sender.bytes for sender in attachment.senders.values()),
             **info.details,
         }
     )
+
+
+def _microphone(receiver: Receiver) -> dict[str, Any]:
+    counts = {"bytes": receiver.bytes, "packets": receiver.packets, "lost": receiver.lost}
+    return _without_empty({"id": receiver.id, "codec": _codec_info(receiver.codec), **counts})
 
 
 def consumer_info(attachment: Attachment) -> dict[str, Any]:

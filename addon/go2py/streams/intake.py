@@ -42,6 +42,8 @@ class Intake(Sink):
         """A new connection delivers these offers into these tracks. The codec is what the camera announces."""
         self._timeline.restart()
         self._lanes = {offer: _Lane(track, codec) for offer, (track, codec) in tracks.items()}
+        for track, _ in tracks.values():
+            track.begin(now)
         self._master = next((lane.track.id for lane in self._lanes.values() if lane.track.codec.is_video), -1)
         self.units = 0
         self.video_arrived = now

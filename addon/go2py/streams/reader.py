@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from ..media.codec import Codec
 from .negotiate import Plan, Want
 from .track import Track, next_id
 
@@ -30,6 +31,17 @@ class Sender:
     bytes: int = 0
     units: int = 0
     drops: int = 0
+
+
+@dataclass(slots=True)
+class Receiver:
+    """Counters of what a reader says to the camera."""
+
+    codec: Codec
+    id: int = field(default_factory=next_id)
+    bytes: int = 0
+    packets: int = 0
+    lost: int = 0
 
 
 class Releasable(Protocol):
@@ -61,6 +73,8 @@ class Attachment:
         self.by_want = tuple(by_want)
         self.tracks = tuple(tracks)
         self.senders = {track: Sender(track) for track in self.tracks}
+        self.receiver: Receiver | None = None
+        """Of its microphone, once something came."""
         self.on_end: Callable[[str], None] | None = None
         self.ended: str | None = None
         """Why the stream ended under this reader; check it after setting `on_end`."""
@@ -84,6 +98,11 @@ class Attachment:
 
     def dropped(self, track: Track, units: int = 1) -> None:
         self.senders[track].drops += units
+
+    def heard(self, codec: Codec, size: int, packets: int, lost: int) -> None:
+        """What came of its microphone so far."""
+        receiver = self.receiver = self.receiver or Receiver(codec)
+        receiver.codec, receiver.bytes, receiver.packets, receiver.lost = codec, size, packets, lost
 
     def end(self, reason: str) -> None:
         """The stream is over for this reader; called by the stream."""

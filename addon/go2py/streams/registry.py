@@ -2,20 +2,21 @@
 
 import asyncio
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Coroutine, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from weakref import WeakSet
 
+from ..config.pauses import Pauses
 from ..config.settings import StreamSettings
 from ..config.values import StreamConfig
-from ..errors import ConfigError, Go2pyError, SourceError, StreamNotFound, Unsupported
+from ..errors import ConfigError, Go2pyError, Paused, SourceError, StreamNotFound, Unsupported
 from ..observe.events import Bus
 from ..observe.log import get_logger
-from .negotiate import wants_from_query
+from .preload import Preload
 from .pressure import Budget
-from .reader import Attachment, ReaderInfo
 from .session import KINDS, Session
 from .slot import Slot, mirror, refers_to
-from .source import Dialer, SourceUrl
+from .source import Dialer, SourceSpec, SourceUrl
 from .stream import Stream
 
 _log = get_logger("streams")
@@ -34,11 +35,19 @@ _RAW_SPACES = re.compile(r"#raw=-vf (hflip|vflip|transpose=[12],vflip)(?=#|$)")
 class Registry:
     """Names, streams, sessions, preloads. Two names may be aliases of one stream."""
 
-    def __init__(self, dial: Dialer, schemes: Iterable[str], settings: StreamSettings, bus: Bus) -> None:
+    def __init__(
+        self,
+        dial: Dialer,
+        schemes: Iterable[str],
+        settings: StreamSettings,
+        bus: Bus,
+        pauses: Pauses | None = None,
+    ) -> None:
         self.schemes = frozenset(schemes)
         self.settings = settings
         self.budget = Budget(settings.budget_bytes)
         self.bus = bus
+        self.pauses = pauses or Pauses()
         self._dial = dial
         self._streams: dict[str, Stream] = {}
         self._configs: dict[str, StreamConfig] = {}
@@ -46,7 +55,9 @@ class Registry:
         """Names that came from the configuration; the others live until the process ends."""
         self._sessions: dict[str, Session] = {}
         self._preloads: dict[str, Preload] = {}
-        self._closing: set[asyncio.Task[None]] = set()
+        self._superseded: WeakSet[Stream] = WeakSet()
+        """Replaced by another of their name, while readers of them may be left."""
+        self._closing: set[asyncio.Task[object]] = set()
 
     def __iter__(self) -> Iterator[tuple[str, Stream]]:
         return iter(tuple(self._streams.items()))
@@ -92,8 +103,10 @@ class Registry:
         stream = self._make(config)
         self._streams[config.name] = stream
         self._configs[config.name] = config
-        if old is not None and end:
-            self._retire(old, "the stream was changed")
+        if old is not None:
+            self._superseded.add(old)
+            if end:
+                self._retire(old, "the stream was changed")
         self._collect()
         self.bus.publish("stream.changed" if old else "stream.added", stream=config.name)
         return stream
@@ -108,9 +121,11 @@ class Registry:
                 slot = Slot(slot.url, None, error)
             slots.append(slot)
         settings = self.settings
-        return Stream(
+        stream = Stream(
             config.name, slots, self.bus, rotate=config.rotate, wait=settings.wait, transcode=settings.transcode
         )
+        stream.paused = config.name in self.pauses
+        return stream
 
     def _slot(self, url: SourceUrl, stream: str, others: Sequence[Slot]) -> Slot:
         if _TEMPLATE in url.raw:
@@ -138,24 +153,30 @@ class Registry:
             if session in used or session.readers:
                 continue
             del self._sessions[key]
-            task = asyncio.get_running_loop().create_task(session.close())
-            self._closing.add(task)
-            task.add_done_callback(self._closing.discard)
+            self._background(session.close())
+
+    def _background(self, work: Coroutine[None, None, object]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._closing.add(task)
+        task.add_done_callback(self._closing.discard)
 
     def _set_demands(self) -> None:
         """Each session runs on without readers for as long, and brings as much, as the most demanding of its streams
-        says."""
+        says. Paused ones say nothing: a session that only they refer to must not run."""
         for session in self._sessions.values():
-            slots = [slot for stream in self._streams.values() for slot in stream.slots if slot.session is session]
+            users = {name: stream for name, stream in self._streams.items() if _uses(stream, session)}
+            awake = {name: stream for name, stream in users.items() if not stream.paused}
+            slots = [slot for stream in awake.values() for slot in stream.slots if slot.session is session]
             session.kinds = frozenset(kind for kind in KINDS if any(slot.lets_through(kind) for slot in slots))
-            configs = [
-                self._configs[name]
-                for name, stream in self._streams.items()
-                if name in self._configs and any(slot.session is session for slot in stream.slots)
-            ]
+            configs = [self._configs[name] for name in awake if name in self._configs]
             lingers = [config.linger for config in configs if config.linger is not None]
             session.linger = max(lingers, default=self.settings.linger)
             session.keep = any(config.keep for config in configs)
+            if session.talk is not None:
+                session.talk.settings = next((config.talk for config in configs), session.talk.settings)
+            old = [stream for stream in self._superseded if stream.attachments and _uses(stream, session)]
+            together = (*users.values(), *old)
+            session.allow(not together or not all(stream.paused for stream in together))
             session.stay()
 
     # --- the API's verbs ---------------------------------------------------------------------------------------------
@@ -196,6 +217,9 @@ class Registry:
                     kind = "stream.changed" if name in self._streams else "stream.added"
                     self._streams[name] = stream
                     self._configs.pop(name, None)
+                    if (name in self.pauses) != stream.paused:
+                        self._note((name,), paused=stream.paused)
+                        self._background(self.pauses.save())
                     self._collect()
                     self.bus.publish(kind, stream=name)
                 return stream
@@ -237,6 +261,8 @@ class Registry:
         if stream is None:
             return False
         self.unload(name)
+        if self.pauses.discard((name,)):
+            self._background(self.pauses.save())
         self._retire(stream, "the stream was removed")
         self._collect()
         self.bus.publish("stream.removed", stream=name)
@@ -260,6 +286,53 @@ class Registry:
             raise ConfigError("streams: a name of printable characters is needed")
         if len(self._streams) >= MAX_STREAMS and name not in self._streams:
             raise ConfigError(f"streams: there are {MAX_STREAMS} streams already")
+
+    # --- pause -------------------------------------------------------------------------------------------------------
+
+    async def pause(self, name: str) -> bool:
+        """Privacy: end the stream's readers, let its cameras go and open neither again until `resume`.
+
+        A camera stays connected while a stream that is not paused uses it. Returns when the cameras are let go, with
+        whether it will still be so after a restart. Raises `StreamNotFound`.
+        """
+        stream = self.require(name)
+        self._set_paused(stream, paused=True)
+        sessions = {slot.session for slot in stream.slots if slot.session is not None}
+        await asyncio.gather(*(session.stopped() for session in sessions if not session.allowed))
+        return await self.pauses.save()
+
+    async def resume(self, name: str) -> bool:
+        """The end of `pause`; returns whether a restart will know. Raises `StreamNotFound`."""
+        self._set_paused(self.require(name), paused=False)
+        return await self.pauses.save()
+
+    def check_pause(self, spec: SourceSpec) -> None:
+        """Raises `Paused` if all streams with this camera are."""
+        session = self._sessions.get(spec.key)
+        if session is not None and not session.allowed:
+            raise Paused
+
+    def _set_paused(self, stream: Stream, *, paused: bool) -> None:
+        names = [name for name, one in self._streams.items() if one is stream]
+        self._note(names, paused=paused)
+        if stream.paused == paused:
+            return
+        stream.paused = paused
+        if paused:
+            for one in (stream, *(old for old in self._superseded if old.name in names)):
+                one.paused = True
+                one.end(str(Paused()))
+        self._collect()
+        for name in names:
+            if not paused and (preload := self._preloads.get(name)) is not None:
+                self.preload(name, preload.query)
+            self.bus.publish("stream.state", stream=name, **stream.state)
+
+    def _note(self, names: Iterable[str], *, paused: bool) -> None:
+        if paused:
+            self.pauses.add(names)
+        else:
+            self.pauses.discard(names)
 
     # --- preload -----------------------------------------------------------------------------------------------------
 
@@ -291,36 +364,5 @@ class Registry:
         self._streams.clear()
 
 
-class Preload:
-    """A reader that reads nothing: it keeps sources running so that the first viewer need not wait."""
-
-    RETRY = 5.0
-
-    def __init__(self, registry: Registry, name: str, query: str) -> None:
-        self.query = query
-        self.attachment: Attachment | None = None
-        self._registry = registry
-        self._name = name
-        self._task = asyncio.get_running_loop().create_task(self._hold(), name=f"preload {name}")
-
-    async def _hold(self) -> None:
-        pairs = [(key, value) for key, _, value in (part.partition("=") for part in self.query.split("&"))]
-        wants = wants_from_query(pairs)
-        while True:
-            ended = asyncio.Event()
-            try:
-                stream = self._registry.require(self._name)
-                self.attachment = await stream.attach(ReaderInfo("preload"), wants)
-                self.attachment.on_end = lambda _reason, ended=ended: ended.set()
-                if self.attachment.ended is None:
-                    await ended.wait()
-            except Go2pyError as error:
-                _log.info("preload of %s: %s", self._name, error)
-            finally:
-                if self.attachment is not None:
-                    self.attachment.close()
-                    self.attachment = None
-            await asyncio.sleep(self.RETRY)
-
-    def close(self) -> None:
-        self._task.cancel()
+def _uses(stream: Stream, session: Session) -> bool:
+    return any(slot.session is session for slot in stream.slots)

@@ -11,12 +11,13 @@ from collections.abc import Callable
 from typing import Literal
 
 from ..config.settings import StreamSettings
-from ..errors import ProtocolError, SourceError, Unauthorized, Unreachable, Unsupported
+from ..errors import Paused, ProtocolError, SourceError, Unauthorized, Unreachable, Unsupported
 from ..observe.events import Bus
 from ..observe.log import get_logger
 from .intake import Intake
 from .signal import Signal
 from .source import Offer, Source, SourceInfo, SourceSpec
+from .talk.talk import Talk
 from .track import Track, next_id
 
 _log = get_logger("streams")
@@ -50,13 +51,15 @@ class Session:
     """One camera connection, shared by all streams and readers with the same endpoint and credentials.
 
     `offers` is what the camera had when it last answered, None until then. `reason` says why it is not live.
-    `keep` has it run on without readers; `kinds` of media are let through by some stream.
+    `keep` has it run on without readers; `kinds` of media are let through by some stream. `allowed` is false while
+    all its streams are paused. `talk` is how to speak to the camera, None where there is no way.
     """
 
     def __init__(self, spec: SourceSpec, settings: StreamSettings, bus: Bus) -> None:
         self.spec = spec
         self.id = next_id()
         self.keep = False
+        self.allowed = True
         self.kinds = frozenset(KINDS)
         self.linger = settings.linger
         self.state: State = "idle"
@@ -64,6 +67,8 @@ class Session:
         self.offers: tuple[Offer, ...] | None = None
         self.tracks: dict[int, Track] = {}
         self.info: SourceInfo | None = None
+        self.source: Source | None = None
+        """The connection that is open at present."""
         self.restarts = 0
         self.intake = Intake(spec.url.masked)
         self._settings = settings
@@ -75,6 +80,8 @@ class Session:
         self._failures = 0
         self._failed_at = float("-inf")
         self._closed = False
+        self._reopening = False
+        self.talk = None if spec.backchannel is None else Talk(spec.backchannel(self), spec.url.masked, self._talk_news)
 
     @property
     def wanted(self) -> frozenset[int]:
@@ -91,9 +98,11 @@ class Session:
         return len(self._holds)
 
     def hold(self, offers: frozenset[int] = frozenset()) -> Hold:
-        """Have the session run until the hold is released."""
+        """Have the session run until the hold is released. Raises `SourceError` if it may not."""
         if self._closed:
             raise Unreachable(f"{self.spec.url}: this source was removed")
+        if not self.allowed:
+            raise Paused
         hold = Hold(self, offers)
         self._holds.add(hold)
         self._wake()
@@ -110,13 +119,79 @@ class Session:
         if self.keep and not self._closed:
             self._wake()
 
+    def allow(self, allowed: bool) -> None:
+        """Let it run or not; told no, it lets the camera go at once and tells its readers."""
+        if allowed == self.allowed:
+            return
+        self.allowed = allowed
+        if self.talk is not None:
+            self.talk.allow(allowed)
+        if allowed:
+            if self._holds or self.keep:
+                self._wake()
+            return
+        for hold in tuple(self._holds):
+            if hold.on_end is not None:
+                hold.on_end(str(Paused()))
+        if self._task is not None:
+            self._task.cancel()
+        self._changed.notify()
+
+    async def stopped(self) -> None:
+        """Wait until the camera is let go, for who told it to stop."""
+        if self._task is not None:
+            await asyncio.wait({self._task})
+
     def track(self, offer: int) -> Track:
         """The track of an offer, made when first needed; the offers must be known."""
         track = self.tracks.get(offer)
         if track is None:
             assert self.offers is not None
             track = self.tracks[offer] = Track(self.offers[offer].codecs[0], self._settings.gop_bytes)
+            track.on_news = self._media_news
         return track
+
+    def _media_news(self) -> None:
+        self._bus.publish("source.media", source=self.id)
+
+    def _talk_news(self) -> None:
+        assert self.talk is not None
+        self._bus.publish("talk.state", source=self.id, talk=self.talk.to_json())
+
+    # --- for the backchannel, see `Link` ---------------------------------------------------------------------------
+
+    async def run_for(self, offer: int | None) -> Hold:
+        """Have the session run for the sake of a `sendonly` offer, back when it is live; None: only until the offers
+        are known. Raises `SourceError`."""
+        hold = self.hold(frozenset() if offer is None else frozenset({offer}))
+        deadline = asyncio.get_running_loop().time() + self._settings.wait
+        try:
+            await self.offered(deadline)
+            if offer is not None:
+                await self._settled(deadline)
+        except BaseException:
+            hold.release()
+            raise
+        return hold
+
+    async def reopen(self) -> None:
+        """Close the connection and make it anew at once, with its readers attached; back when it is live or failed."""
+        if self.source is None:
+            return
+        self._reopening = True
+        self._changed.notify()
+        await self._settled(asyncio.get_running_loop().time() + self._settings.wait)
+
+    async def _settled(self, deadline: float) -> None:
+        """Wait until the connection is live; raises why it failed."""
+        try:
+            async with asyncio.timeout_at(deadline):
+                while self._reopening or self.state in ("idle", "connecting"):
+                    await self._changed.wait()
+        except TimeoutError:
+            pass
+        if self.state != "live" or self._reopening:
+            raise self._error or Unreachable(f"{self.spec.url}: no answer yet")
 
     async def offered(self, deadline: float) -> None:
         """Wait until `offers` are known, for who holds the session.
@@ -128,6 +203,8 @@ class Session:
                 while self.offers is None:
                     if self._closed:
                         raise Unreachable(f"{self.spec.url}: this source was removed")
+                    if not self.allowed:
+                        raise Paused
                     if self._error is not None and self._is_final(self._error):
                         raise self._error
                     await self._changed.wait()
@@ -143,6 +220,8 @@ class Session:
     async def close(self) -> None:
         """End for good; readers that are still attached are told."""
         self._closed = True
+        if self.talk is not None:
+            await self.talk.close()
         for hold in tuple(self._holds):
             if hold.on_end is not None:
                 hold.on_end("the source was removed")
@@ -152,7 +231,7 @@ class Session:
         self._changed.notify()
 
     def _wake(self) -> None:
-        if self._task is None:
+        if self._task is None and self.allowed:
             self._task = asyncio.get_running_loop().create_task(self._supervise(), name=f"session {self.id}")
             self._task.add_done_callback(self._stopped)
         self._changed.notify()
@@ -236,11 +315,13 @@ class Session:
     async def _connect(self) -> bool:
         """One connection from dial to end; true if it is to be made anew at once. Raises what broke it."""
         self._set("connecting")
+        self._reopening = False
         source = self.spec.create()
         try:
             self._learn(tuple(await source.open()))
             self._error = None
             self.info = source.info
+            self.source = source
             self._changed.notify()
             while not self.wanted and not self.keep:
                 if not self._holds:
@@ -248,6 +329,7 @@ class Session:
                 await self._changed.wait()
             return await self._play(source)
         finally:
+            self.source = None
             self.intake.disconnect()
             await source.close()
 
@@ -276,6 +358,7 @@ class Session:
         idle_since: float | None = None
         try:
             self._set("live")
+            self._changed.notify()
             while True:
                 if self._holds or self.keep:
                     idle_since = None
@@ -283,7 +366,7 @@ class Session:
                     idle_since = loop.time()
                 if idle_since is not None and loop.time() - idle_since >= self.linger:
                     return False
-                if not self._needed() <= selection:
+                if self._reopening or not self._needed() <= selection:
                     return True
                 rest = self._check_picture(selection, loop.time())
                 if idle_since is not None:

@@ -3,11 +3,14 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from ..media.codec import Codec
 from ..media.unit import AccessUnit
 from ..observe.secret import mask
+
+if TYPE_CHECKING:
+    from .talk.backchannel import Backchannel, Link
 
 Direction = Literal["recvonly", "sendonly", "hidden"]
 """Seen from go2py: `recvonly` comes from the camera, `sendonly` goes to it (backchannel), `hidden` is left out."""
@@ -126,8 +129,8 @@ class Source(ABC):
     async def close(self) -> None:
         """Say goodbye and free everything; safe to call at any time, more than once; takes ≤ 1 s."""
 
-    async def talk(self, offer: int, units: Sequence[AccessUnit]) -> None:
-        """Send audio to a `sendonly` offer while playing."""
+    def talk(self, offer: int, units: Sequence[AccessUnit]) -> None:
+        """Send audio to a `sendonly` offer, for sources that `InBand` speaks to; cheap, never waits."""
         raise NotImplementedError
 
 
@@ -136,12 +139,14 @@ class SourceSpec:
     """How to reach one camera.
 
     Sources with the same `key` share one connection; the key holds scheme, host, port, path, query, user and
-    transport, and is never shown. `create` makes a fresh, unopened source.
+    transport, and is never shown. `create` makes a fresh, unopened source, `backchannel` the way to speak to the
+    camera; None where there is none.
     """
 
     key: str = field(repr=False)
     url: SourceUrl
     create: Callable[[], Source] = field(repr=False)
+    backchannel: Callable[[Link], Backchannel] | None = field(default=None, repr=False)
 
 
 class Dialer(Protocol):

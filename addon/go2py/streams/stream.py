@@ -4,18 +4,22 @@ import asyncio
 import contextlib
 from collections.abc import Sequence
 
-from ..errors import NegotiationError, SourceError
+from ..errors import NegotiationError, Paused, SourceError
 from ..observe.events import Bus
 from .derived import Derivation, derive
 from .negotiate import Known, Match, Plan, Want, mismatch_text, negotiate
 from .reader import Attachment, ReaderInfo
 from .session import KINDS, Session
 from .slot import Slot
+from .talk.talk import Talk
 from .track import Track
 
 
 class Stream:
-    """Sources merged under one name. Where a source comes from is decided by its owner, the registry."""
+    """Sources merged under one name. Where a source comes from is decided by its owner, the registry.
+
+    `paused`: nobody may look at its cameras or talk to them, for privacy; `Registry.pause` sets it.
+    """
 
     def __init__(
         self, name: str, slots: Sequence[Slot], bus: Bus, *, rotate: int = 0, wait: float = 5.0, transcode: bool = True
@@ -23,6 +27,7 @@ class Stream:
         self.name = name
         self.slots = tuple(slots)
         self.rotate = rotate
+        self.paused = False
         self._transcode = transcode
         self.attachments: dict[int, Attachment] = {}
         self._bus = bus
@@ -33,16 +38,26 @@ class Stream:
         """The configured texts, secrets included."""
         return tuple(slot.url.raw for slot in self.slots)
 
+    @property
+    def state(self) -> dict[str, str]:
+        """`state` (`on`, `off`) and its `reason`, as the API tells them."""
+        return {"state": "off", "reason": "paused"} if self.paused else {"state": "on", "reason": ""}
+
     async def attach(self, info: ReaderInfo, wants: Sequence[Want], *, wait: float | None = None) -> Attachment:
         """Attach a reader to the tracks that fit its wants.
 
         Sources not heard of yet are dialled; while they fail, for at most `wait` seconds, they are tried
-        again. Raises `SourceError` or `NegotiationError` with go2rtc's texts.
+        again. Raises `SourceError` (`Paused` among them) or `NegotiationError` with go2rtc's texts.
         """
+        if wants and all(want.direction == "sendonly" for want in wants):  # a microphone and nothing else
+            await self.find_talk(self._wait if wait is None else wait)
+            return self._attach(info, wants, Plan((), ()))
         deadline = asyncio.get_running_loop().time() + (self._wait if wait is None else wait)
         failures: dict[int, str] = {}
         with contextlib.ExitStack() as asked:  # whom we asked stays connected until it is decided
             while True:
+                if self.paused:
+                    raise Paused
                 known = self._known(info.source, failures)
                 plan = negotiate(known, wants, transcode=self._transcode)
                 if plan.dial is None:
@@ -57,6 +72,31 @@ class Stream:
             if not plan.matches:
                 raise self._refusal(known, wants)
             return self._attach(info, wants, plan)
+
+    @property
+    def talk(self) -> Talk | None:
+        """How to speak to the camera: of the first source that has a way and is not known to have no backchannel."""
+        talks = [slot.session.talk for slot in self.slots if slot.session is not None and slot.session.talk is not None]
+        return next((talk for talk in talks if talk.codecs != ()), talks[0] if talks else None)
+
+    async def find_talk(self, wait: float = 5.0) -> Talk:
+        """The talk of the first source whose camera takes any; cameras that were not asked yet are.
+
+        Raises `NegotiationError` where none has a backchannel, `SourceError` where none can be asked, also `Paused`.
+        """
+        error: NegotiationError | SourceError = NegotiationError("streams: the camera has no backchannel")
+        for slot in self.slots:
+            if self.paused:
+                raise Paused
+            if slot.session is None or slot.session.talk is None:
+                continue
+            try:
+                await slot.session.talk.find(wait)
+            except (NegotiationError, SourceError) as reason:
+                error = reason
+            else:
+                return slot.session.talk
+        raise error
 
     def plan(self, info: ReaderInfo, wants: Sequence[Want]) -> Plan:
         """What `attach` would give, as far as sources are known; nobody is dialled."""
@@ -91,6 +131,8 @@ class Stream:
         return SourceError("streams: unknown error: the stream has no sources")
 
     def _attach(self, info: ReaderInfo, wants: Sequence[Want], plan: Plan) -> Attachment:
+        if self.paused:  # meanwhile
+            raise Paused
         by_session: dict[Session, set[int]] = {}
         by_want: list[Track | None] = [None] * len(wants)
         tracks: dict[Track, None] = {}

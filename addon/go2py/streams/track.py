@@ -7,6 +7,7 @@ from typing import Any
 from ..media.codec import Codec
 from ..media.unit import AccessUnit
 from .gop import Gop
+from .meter import Meter
 
 type Subscriber = Callable[["Track", Sequence[AccessUnit]], None]
 
@@ -22,7 +23,8 @@ class Track:
     """Fan-out of one codec. Lives as long as its session; reconnects of the camera pass through it unseen.
 
     `codec` is the newest; every unit carries the one in force for it. `interval` is the usual time between units in
-    seconds, 0 until known. `shared` is where outputs keep what is made once per track; keys start with the
+    seconds, 0 until known; `meter` knows more of a picture. `on_news` is called when the codec changed or something was
+    measured for the first time. `shared` is where outputs keep what is made once per track; keys start with the
     output's name.
     """
 
@@ -31,6 +33,8 @@ class Track:
         self.codec = codec
         self.gop = Gop(gop_bytes, video=codec.is_video)
         self.interval = 0.0
+        self.meter = Meter() if codec.is_video else None
+        self.on_news: Callable[[], None] | None = None
         self.bytes = 0
         self.units = 0
         self.lost = 0
@@ -59,11 +63,15 @@ class Track:
 
     def publish(self, units: Sequence[AccessUnit]) -> bool:
         """Hand units on; true if the GOP cache was just cut."""
-        cut = False
+        cut = news = False
         for unit in units:
-            self.codec = unit.codec
+            if unit.codec is not self.codec:
+                news |= unit.codec != self.codec
+                self.codec = unit.codec
             self.bytes += unit.size
             self._measure(unit)
+            if self.meter is not None:
+                news |= self.meter.add(unit)
             cut |= self.gop.add(unit)
         self.units += len(units)
         self.last_arrived = units[-1].arrived
@@ -71,12 +79,21 @@ class Track:
             subscriber(self, units)
         for unit in units:
             unit.strip()
+        if news and self.on_news is not None:
+            self.on_news()
         return cut
+
+    def begin(self, now: float) -> None:
+        """A connection starts to deliver."""
+        if self.meter is not None:
+            self.meter.restart(now)
 
     def reset(self) -> None:
         """The connection broke: what is cached does not go on."""
         self.gop.clear()
         self._last_dts = None
+        if self.meter is not None:
+            self.meter.running = False
 
     def _measure(self, unit: AccessUnit) -> None:
         if self._last_dts is not None:

@@ -44,6 +44,11 @@ def decodable(codec: Codec) -> bool:
     return codec.name in _DECODED and MIN_RATE <= codec.rate <= MAX_RATE and codec.channels <= MAX_CHANNELS
 
 
+def encodable(codec: Codec) -> bool:
+    """Whether samples can be turned into this audio."""
+    return codec.name in _ENCODED and MIN_RATE <= codec.rate <= MAX_RATE and codec.channels <= 2
+
+
 def choose(source: Codec, wishes: Iterable[Wish]) -> Codec | None:
     """The codec to make of `source` for a reader with these wishes: the most suitable, among equals the reader's
     first. None where none can be made, or where `source` cannot be decoded."""

@@ -1,30 +1,30 @@
 """One TCP connection of an RTSP client: the glue between socket, protocol session and stream."""
 
 import asyncio
-import logging
 import time
-from typing import TYPE_CHECKING, assert_never, override
+from collections.abc import Coroutine
+from functools import partial
+from typing import TYPE_CHECKING, Any, assert_never, override
 
-from ...errors import Go2pyError, Unsupported
-from ...media import codec as names
-from ...protocols import sdp
-from ...protocols.rtsp_server import (
-    SESSION_TIMEOUT,
+from ...errors import Go2pyError
+from ...observe.log import fields, get_logger
+from ...protocols.rtsp import interleaved_header
+from ...protocols.rtsp_events import (
+    Announce,
     Close,
     Describe,
     Event,
+    Heard,
     Leave,
     Pause,
     Play,
-    ServerSession,
+    Record,
     SetUpUdp,
 )
-from ...streams.negotiate import wants_from_query
-from ...streams.reader import Attachment, ReaderInfo
-from ...streams.track import Track
-from .packets import PacketSource
+from ...protocols.rtsp_server import SESSION_TIMEOUT, ServerSession
 from .udp import UdpSender
 from .viewer import Leg, Viewer
+from .visit import FIRST_PAYLOAD_TYPE, Visit, level_of, status_of
 
 if TYPE_CHECKING:
     from .server import RtspServer
@@ -32,13 +32,9 @@ if TYPE_CHECKING:
 REQUEST_SECONDS = 5.0
 """How long a client may take for its next request, and for our last words, before it plays."""
 REPORT_SECONDS = 5.0
-PARAMETER_SECONDS = 2.0
-"""How long a description waits for parameter sets that the camera sends in its pictures only."""
 WRONG_PASSWORD_SECONDS = 1.0
 
-_FIRST_PAYLOAD_TYPE = 96
-
-_log = logging.getLogger("go2py.rtsp")
+_log = get_logger("rtsp")
 
 
 class Connection(asyncio.Protocol):
@@ -50,10 +46,13 @@ class Connection(asyncio.Protocol):
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
         self._session: ServerSession
-        self._attachment: Attachment | None = None
-        self._sources: list[PacketSource] = []
+        self._visit: Visit | None = None
         self._udp: dict[int, UdpSender] = {}
         self._viewer: Viewer | None = None
+        self._ear_channel: int | None = None
+        """Of the track on which the client talks, over TCP."""
+        self._patience = REQUEST_SECONDS
+        """How long the client may be silent."""
         self._task: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._heard = 0.0
@@ -105,16 +104,17 @@ class Connection(asyncio.Protocol):
 
     def _expire(self) -> None:
         """Close a client that is silent for too long, or look again later; sender reports go out meanwhile."""
-        playing = self._viewer is not None
         if self._session.busy:
             self._alive()  # it waits for us
-        limit = SESSION_TIMEOUT if playing else REQUEST_SECONDS
-        left = self._heard + limit - self._loop.time()
+        left = self._heard + self._patience - self._loop.time()
         if left <= 0:
             self._end("nothing heard from the client")
             return
         if self._viewer is not None:
             self._viewer.report()
+        if self._visit is not None:
+            self._report(self._visit)
+        if self._patience > REQUEST_SECONDS:
             left = min(left, REPORT_SECONDS)
         self._timer = self._loop.call_later(left, self._expire)
 
@@ -127,21 +127,34 @@ class Connection(asyncio.Protocol):
                 case bytes():
                     if self._transport is not None and not self._transport.is_closing():
                         self._transport.write(event)
-                case Describe():
-                    self._task = asyncio.create_task(self._describe(event))
+                case Describe() | Announce():
+                    self._begin(self._receive(event))
                 case SetUpUdp():
-                    self._task = asyncio.create_task(self._set_up(event))
-                case Play():
-                    self._play(event)
-                case Pause():
-                    if self._viewer is not None:
-                        self._viewer.stop()
+                    self._begin(self._set_up(event))
                 case Leave():
                     self._release()
                 case Close():
                     self._end(event.reason)
                 case _:
-                    assert_never(event)
+                    self._go_on(event)
+
+    def _go_on(self, event: Play | Record | Pause | Heard) -> None:
+        match event:
+            case Play():
+                self._play(event)
+            case Record():
+                self._record(event)
+            case Pause():
+                if self._viewer is not None:
+                    self._viewer.stop()
+            case Heard():
+                self._listen(event.data, control=event.control)
+            case _:
+                assert_never(event)
+
+    def _begin(self, work: Coroutine[Any, Any, None]) -> None:
+        """What a request waits for; the session asks for one thing at a time."""
+        self._task = asyncio.create_task(work)
 
     async def _refuse_slowly(self, events: list[Event]) -> None:
         """Who guesses passwords waits for each answer."""
@@ -151,52 +164,54 @@ class Connection(asyncio.Protocol):
                 self._transport.write(event)
         self._end("wrong user or password")
 
-    async def _describe(self, wanted: Describe) -> None:
-        query = dict(reversed(wanted.query))
-        # the value of mp4 means something for files only (go2rtc)
-        filters = [(key, "" if key == "mp4" else value) for key, value in wanted.query if key != "microphone"]
-        info = ReaderInfo(
-            "rtsp",
-            protocol="rtsp+tcp",
-            remote_addr=f"{self._peer[0]}:{self._peer[1]}",
-            user_agent=wanted.user_agent,
-            source=query.get("source", ""),
-        )
+    async def _receive(self, wanted: Describe | Announce) -> None:
+        """Find out what the client can have."""
+        target, visits, session = wanted.target, self._server.visits, self._session
         try:
-            stream = self._server.registry.require(wanted.name)
-            attachment = self._attachment = await stream.attach(
-                info, wants_from_query(filters, self._server.default_query)
-            )
-            attachment.on_end = self._end
-            tracks = await self._choose(attachment, _number(query.get("pkt_size", "")))
+            if isinstance(wanted, Describe):
+                visit = self._visit = await visits.view(wanted, self._peer)
+            else:
+                visit = self._visit = await visits.speak(wanted, self._peer)
         except Go2pyError as error:
-            _log.log(_level(query.get("log_level", "")), "%s", error, extra={"fields": {"stream": wanted.name}})
-            self._perform(self._session.refused(str(error)))
+            _log.log(level_of(target), "%s", error, extra=fields(stream=target.name))
+            status = 404 if isinstance(wanted, Describe) else status_of(error)
+            self._perform(session.refused(str(error), status))
             return
-        description = sdp.build(
-            self._server.agent,
-            [sdp.Announced(t.codec, _FIRST_PAYLOAD_TYPE + n, f"trackID={n}") for n, t in enumerate(tracks)],
-        )
-        info.sdp = description
-        if attachment.ended is not None:
-            self._end(attachment.ended)
+        visit.attachment.on_end = self._end
+        if visit.attachment.ended is not None:
+            self._end(visit.attachment.ended)
             return
         self._alive()
-        self._perform(self._session.described(description, len(tracks), time.monotonic()))
+        if isinstance(wanted, Describe):
+            now, description = time.monotonic(), visit.attachment.info.sdp
+            self._perform(session.described(description, visit.tracks, now, ear=visit.ear))
+        else:
+            self._perform(session.announced(time.monotonic()))
 
-    async def _choose(self, attachment: Attachment, packet_size: int) -> list[Track]:
-        """The tracks that RTP can carry, once their parameters are known. Raises `Unsupported` if there are none."""
-        refusal: Unsupported | None = None
-        for track in attachment.tracks:
-            try:
-                self._sources.append(PacketSource.shared(track, packet_size or self._server.packet_size))
-            except Unsupported as error:
-                refusal = error
-        if refusal is not None and not self._sources:
-            raise refusal
-        tracks = [source.track for source in self._sources]
-        await asyncio.gather(*map(_parameters, tracks))
-        return tracks
+    def _record(self, record: Record) -> None:
+        assert self._visit is not None
+        if self._udp:
+            self._visit.attachment.info.protocol = "rtsp+udp"
+        self._watch(record.channels, self._visit.patience)
+
+    def _listen(self, data: bytes, *, control: bool) -> None:
+        """A packet of the client."""
+        microphone = self._visit.microphone if self._visit is not None else None
+        if microphone is None:
+            return
+        if control:
+            microphone.control(data)
+        else:
+            microphone.rtp(data)
+
+    def _report(self, visit: Visit) -> None:
+        """To a talker: what came of what it sent."""
+        if visit.ear is None or visit.microphone is None or not (data := visit.microphone.report()):
+            return
+        if udp := self._udp.get(visit.ear):
+            udp.report(data)
+        elif self._ear_channel is not None and self._transport is not None and not self._transport.is_closing():
+            self._transport.write(interleaved_header(self._ear_channel + 1, len(data)) + data)
 
     async def _set_up(self, wanted: SetUpUdp) -> None:
         assert self._transport is not None
@@ -206,34 +221,50 @@ class Connection(asyncio.Protocol):
             pair = await self._server.udp_ports(local)
             if replaced := self._udp.pop(wanted.track, None):
                 replaced.close()
-            self._udp[wanted.track] = pair.sender(self._peer[0], wanted.ports, self._alive)
+            self._udp[wanted.track] = pair.sender(
+                self._peer[0], wanted.ports, partial(self._datagram, wanted.track, control=False),
+                partial(self._datagram, wanted.track, control=True),
+            )  # fmt: skip
             ports = pair.ports
         except OSError as error:
             _log.warning("no UDP ports: %s", error)
         self._perform(self._session.set_up(wanted, ports, time.monotonic()))
 
+    def _datagram(self, track: int, data: bytes, *, control: bool) -> None:
+        self._alive()
+        if self._visit is not None and track == self._visit.ear:
+            self._listen(data, control=control)
+
     def _play(self, play: Play) -> None:
         assert self._transport is not None
-        assert self._attachment is not None
+        assert self._visit is not None
+        attachment = self._visit.attachment
         if self._viewer is None:
             legs = [
-                Leg(source, _FIRST_PAYLOAD_TYPE + number, play.channels.get(number, 0), self._udp.get(number))
-                for number, source in enumerate(self._sources)
+                Leg(source, FIRST_PAYLOAD_TYPE + number, play.channels.get(number, 0), self._udp.get(number))
+                for number, source in enumerate(self._visit.sources)
                 if number in play.channels or number in self._udp
             ]
             if self._udp:
-                self._attachment.info.protocol = "rtsp+udp"
+                attachment.info.protocol = "rtsp+udp"
             # a replay is megabytes at once: how much may wait is the pressure's business
             self._transport.set_write_buffer_limits(high=1 << 30)
             registry = self._server.registry
-            self._viewer = Viewer(self._attachment, legs, self._transport, registry.settings, registry.budget)
+            self._viewer = Viewer(attachment, legs, self._transport, registry.settings, registry.budget)
         self._viewer.start()
+        self._watch(play.channels, SESSION_TIMEOUT)
+
+    def _watch(self, channels: dict[int, int], patience: float) -> None:
+        """Media flows: from now on the client may be silent for so long, and gets reports."""
+        self._patience = patience
+        if self._visit is not None and self._visit.ear is not None:
+            self._ear_channel = channels.get(self._visit.ear)
         if self._timer is not None:
             self._timer.cancel()
         self._timer = self._loop.call_later(REPORT_SECONDS, self._expire)
 
     def _end(self, reason: str) -> None:
-        _log.debug("closed: %s", reason, extra={"fields": {"remote": self._peer[0]}})
+        _log.debug("closed: %s", reason, extra=fields(remote=self._peer[0]))
         self.close()
 
     def _release(self) -> None:
@@ -247,32 +278,6 @@ class Connection(asyncio.Protocol):
         for sender in self._udp.values():
             sender.close()
         self._udp.clear()
-        self._sources.clear()
-        if self._attachment is not None:
-            self._attachment.close()
-            self._attachment = None
-
-
-async def _parameters(track: Track) -> None:
-    """Wait a moment for parameter sets that were not announced: they go into the description."""
-    if track.codec.name not in (names.H264, names.H265) or track.codec.parameter_sets:
-        return
-    known = asyncio.Event()
-    cancel = track.subscribe(lambda track, _: known.set() if track.codec.parameter_sets else None)
-    try:
-        async with asyncio.timeout(PARAMETER_SECONDS):
-            await known.wait()
-    except TimeoutError:
-        _log.debug("no parameter sets yet", extra={"fields": {"codec": track.codec.name}})
-    finally:
-        cancel()
-
-
-def _number(text: str) -> int:
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 6 else 0
-
-
-def _level(name: str) -> int:
-    """A level by its name in the configuration; a failed attach is worth a warning."""
-    levels = {"trace": logging.DEBUG, "debug": logging.DEBUG, "info": logging.INFO, "error": logging.ERROR}
-    return levels.get(name, logging.WARNING)
+        if self._visit is not None:
+            self._visit.close()
+            self._visit = None

@@ -4,13 +4,16 @@ A track has one SSRC and one run of sequence numbers. A reader that joins gets t
 below the current one, so it goes on in step; only who had to leave pictures out has them rewritten from there on.
 """
 
+import asyncio
 import secrets
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from struct import Struct
 from typing import Protocol
 
 from ...errors import Unsupported
+from ...media import codec as names
 from ...media.unit import AccessUnit
+from ...observe.log import fields, get_logger
 from ...protocols.rtp import PacketizedUnit, packetizer_for
 from ...protocols.rtp.packet import HEADER_SIZE, PLAIN
 from ...streams.track import Track
@@ -20,6 +23,11 @@ _SMALLEST_MTU, _LARGEST_MTU = 256, 60_000
 
 FRAMING = 4
 """Bytes of `$`, channel and length in front of a packet on TCP (RFC 2326 section 10.12)."""
+
+_log = get_logger("rtsp")
+
+PARAMETER_SECONDS = 2.0
+"""How long a description waits for parameter sets that the camera sends in its pictures only."""
 
 _HEAD = Struct(">BBHBBHII")
 _SIZE = _SEQUENCE = Struct(">H")
@@ -180,3 +188,33 @@ class PacketSource:
             except Unsupported:
                 return PacketizedUnit((), unit.pts)  # the session ends readers of a track whose codec is gone
         return self._packetizer.packetize(unit)
+
+
+async def sources_of(tracks: Iterable[Track], mtu: int) -> list[PacketSource]:
+    """Those that RTP can carry, once their parameters are known. Raises `Unsupported` if there are none."""
+    found: list[PacketSource] = []
+    refusal: Unsupported | None = None
+    for track in tracks:
+        try:
+            found.append(PacketSource.shared(track, mtu))
+        except Unsupported as error:
+            refusal = error
+    if refusal is not None and not found:
+        raise refusal
+    await asyncio.gather(*(_parameters(source.track) for source in found))
+    return found
+
+
+async def _parameters(track: Track) -> None:
+    """Wait a moment for parameter sets that were not announced: they go into the description."""
+    if track.codec.name not in (names.H264, names.H265) or track.codec.parameter_sets:
+        return
+    known = asyncio.Event()
+    cancel = track.subscribe(lambda track, _: known.set() if track.codec.parameter_sets else None)
+    try:
+        async with asyncio.timeout(PARAMETER_SECONDS):
+            await known.wait()
+    except TimeoutError:
+        _log.debug("no parameter sets yet", extra=fields(codec=track.codec.name))
+    finally:
+        cancel()

@@ -9,6 +9,7 @@ from ...protocols.rtsp_server import Guard
 from ...streams.registry import Registry
 from .connection import Connection
 from .udp import UdpPorts
+from .visit import Visits
 
 _CLOSE_SECONDS = 1.0
 
@@ -35,9 +36,8 @@ class RtspServer:
         self.registry = registry
         self.authorize = authorize
         self.udp = udp
-        self.default_query = default_query
-        self.packet_size = packet_size
         self.agent = f"go2py/{__version__}"
+        self.visits = Visits(registry, self.agent, default_query, packet_size)
         self.connections: set[Connection] = set()
         self._servers: list[asyncio.Server] = []
         self._ports: dict[str, asyncio.Task[UdpPorts]] = {}

@@ -14,13 +14,16 @@ _PAUSE = 0.004
 type Address = tuple[str, int]
 
 
+type Received = Callable[[bytes], None]
+
+
 class _Endpoint(asyncio.DatagramProtocol):
-    def __init__(self, received: Callable[[Address], None]) -> None:
+    def __init__(self, received: Callable[[bytes, Address], None]) -> None:
         self._received = received
 
     @override
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
-        self._received((addr[0], addr[1]))
+        self._received(data, (addr[0], addr[1]))
 
     @override
     def error_received(self, exc: Exception) -> None:
@@ -32,7 +35,7 @@ class UdpPorts:
 
     def __init__(self) -> None:
         self.ports = (0, 0)
-        self._listeners: dict[Address, Callable[[], None]] = {}
+        self._listeners: dict[Address, Received] = {}
         self._transports: list[asyncio.DatagramTransport] = []
 
     @classmethod
@@ -62,10 +65,10 @@ class UdpPorts:
             transport.close()
         self._transports.clear()
 
-    def sender(self, host: str, ports: tuple[int, int], alive: Callable[[], None]) -> UdpSender:
-        """Sends to a viewer's RTP and RTCP ports; `alive` is called for whatever comes from them."""
+    def sender(self, host: str, ports: tuple[int, int], on_rtp: Received, on_rtcp: Received) -> UdpSender:
+        """Sends to a client's RTP and RTCP ports; the callbacks get whatever comes from them."""
         rtp, rtcp = (host, ports[0]), (host, ports[1])
-        self._listeners[rtp] = self._listeners[rtcp] = alive
+        self._listeners[rtp], self._listeners[rtcp] = on_rtp, on_rtcp
 
         def closed() -> None:
             self._listeners.pop(rtp, None)
@@ -73,9 +76,9 @@ class UdpPorts:
 
         return UdpSender(self._transports[0], self._transports[1], rtp, rtcp, closed)
 
-    def _received(self, address: Address) -> None:
-        if alive := self._listeners.get(address):
-            alive()
+    def _received(self, data: bytes, address: Address) -> None:
+        if listener := self._listeners.get(address):
+            listener(data)
 
 
 class UdpSender:

@@ -88,13 +88,15 @@ class SenderGroup:
     may still join: the SSRC stands in their answers.
     """
 
-    def __init__(self, track: Track, form: SendForm, on_empty: Callable[[], None]) -> None:
+    def __init__(
+        self, track: Track, form: SendForm, on_empty: Callable[[], None], like: SenderGroup | None = None
+    ) -> None:
         self.track = track
         self.form = form
-        self.ssrc = random.randrange(1, 1 << 32)
+        self.ssrc: int = like.ssrc if like else random.randrange(1, 1 << 32)
         self.sequence = random.randrange(1 << 15)
         self.number = 0
-        self.offset = random.randrange(1 << 32)
+        self.offset: int = like.offset if like else random.randrange(1 << 32)
         """Added to the track's times to get RTP timestamps."""
         self.history: deque[Picture] = deque()
         self.key_sent = 0.0
@@ -219,11 +221,13 @@ class SenderGroup:
             self._replay = None
 
 
-def group_for(track: Track, form: SendForm) -> SenderGroup:
-    """The track's group for this form, made when needed; the caller holds it until `release`."""
-    key = ("webrtc", form)
+def group_for(track: Track, form: SendForm, like: SenderGroup | None = None) -> SenderGroup:
+    """The track's group for this form, made when needed; the caller holds it until `release`.
+
+    `like` is a group whose SSRC and clock it shares: a viewer may go from one to the other."""
+    key = ("webrtc", form, like.ssrc if like else 0)
     group: SenderGroup | None = track.shared.get(key)
     if group is None:
-        group = track.shared[key] = SenderGroup(track, form, lambda: track.shared.pop(key, None))
+        group = track.shared[key] = SenderGroup(track, form, lambda: track.shared.pop(key, None), like)
     group.hold()
     return group

@@ -10,6 +10,7 @@ from ...errors import NegotiationError
 from ...media import codec as names
 from ...media.codec import Codec, Kind
 from ...protocols import webrtc_sdp as sdp
+from ...protocols.sdp_codec import codec_of
 from ...protocols.webrtc_sdp import Answered, Format, Offer, Section
 from ...streams.negotiate import CodecWish, Want
 from ...streams.track import Track
@@ -148,35 +149,72 @@ def _hex_profile(text: str) -> int:
         return 0
 
 
+def spoken(slots: Sequence[Slot]) -> dict[int, Codec]:
+    """What the peer may say something in, by payload type; these are the same in all m-lines of a bundle (RFC 8843
+    section 10.1.1), so packets need no other mark."""
+    return {
+        one.payload_type: codec_of("audio", one.payload_type, f"{one.name}/{one.clock_rate}/{one.channels}", one.fmtp)
+        for slot in slots
+        if slot.talk is not None
+        for one in slot.section.media_formats()
+        if one.name in AUDIO
+    }
+
+
 def answer_media(
-    offer: Offer, slots: Sequence[Slot], sent: Sequence[tuple[Outgoing, int, int]], cname: str
+    offer: Offer,
+    slots: Sequence[Slot],
+    sent: Sequence[tuple[Outgoing, int, int]],
+    cname: str,
+    takes: Sequence[Codec] | None = None,
 ) -> tuple[Answered | None, ...]:
-    """One answer per m-line of the offer. `sent` names what goes out with its SSRC and RTX SSRC (0 without)."""
+    """One answer per m-line of the offer. `sent` names what goes out with its SSRC and RTX SSRC (0 without), `takes`
+    what the camera can be spoken to in: None is not known yet, empty where nobody listens."""
     by_index = {one.slot.index: (one, ssrc, repair) for one, ssrc, repair in sent}
-    talks = {slot.index for slot in slots if slot.talk is not None}
+    talks = {slot.index: _speech(slot.section, takes or ()) for slot in slots if slot.talk is not None}
     answers: list[Answered | None] = []
     for index, section in enumerate(offer.sections):
         if section.rejected or not section.is_media or not offer.shares_transport(section):
             answers.append(None)
         elif index in by_index:
-            answers.append(_sending(*by_index[index], cname))
+            answers.append(_sending(*by_index[index], cname, None if takes == () else talks.get(index)))
+        elif index in talks:
+            answers.append(Answered("recvonly", talks[index]))
         else:
-            answers.append(_silent(section, "recvonly" if index in talks else "inactive"))
+            answers.append(_inactive(section))
     return tuple(answers)
 
 
-def _sending(one: Outgoing, ssrc: int, repair_ssrc: int, cname: str) -> Answered:
+def _speech(section: Section, takes: Sequence[Codec]) -> tuple[Format, ...]:
+    """In which formats the peer should speak, the best first, which is what browsers use: what the camera takes, G.711
+    before all, since nobody has to decode it for the camera; else Opus, which bears loss."""
+    taken = {(codec.name, codec.clock_rate) for codec in takes}
+
+    def rank(one: Format) -> int:
+        if (one.name, one.clock_rate) in taken:
+            return 0 if one.name in (names.PCMA, names.PCMU) else 1
+        return 2 if one.name == names.OPUS else 3
+
+    known = [replace(one, feedback=()) for one in section.media_formats() if one.name in AUDIO]
+    return tuple(sorted(known, key=rank))
+
+
+def _sending(
+    one: Outgoing, ssrc: int, repair_ssrc: int, cname: str, speech: Sequence[Format] | None = None
+) -> Answered:
+    """With `speech` the peer talks in the same m-line: what is sent comes first, then what else it may speak in."""
     formats = [one.format]
     if one.repair is not None:
         formats.append(Format(one.repair, "RTX", one.format.clock_rate, fmtp=f"apt={one.format.payload_type}"))
     extensions = dict(one.form.extensions())
-    return Answered("sendonly", tuple(formats), extensions, ssrc, repair_ssrc, cname)
+    formats += [spare for spare in speech or () if spare.payload_type != one.format.payload_type]
+    direction = "sendonly" if speech is None else "sendrecv"
+    return Answered(direction, tuple(formats), extensions, ssrc, repair_ssrc, cname)
 
 
-def _silent(section: Section, direction: str) -> Answered:
-    """An m-line nothing is sent into. Players read the answer's codecs (`H265/90000`), so only plain ones are kept."""
+def _inactive(section: Section) -> Answered:
+    """An m-line nothing goes through. Players read the answer's codecs (`H265/90000`), so only a plain one is kept."""
     known = (names.H264,) if section.kind == "video" else (names.OPUS, names.PCMU, names.PCMA, names.G722)
     offered = section.media_formats() or section.formats
     kept = tuple(one for one in offered if one.name in known) or offered
-    kept = kept if direction == "recvonly" else kept[:1]
-    return Answered(direction, tuple(replace(one, feedback=()) for one in kept))
+    return Answered("inactive", tuple(replace(one, feedback=()) for one in kept[:1]))

@@ -59,7 +59,8 @@ class WebRtcPort:
         self._tcp: dict[int, asyncio.Server] = {}
         self._tcp_ports: dict[int, int] = {}
         self._found: list[LocalAddress] = []
-        self._failed: set[str] = set()
+        self.problems: dict[str, str] = {}
+        """Why not, by what cannot be bound."""
         self._scanned = float("-inf")
         self._connections: set[TcpConnection] = set()
         self._by_ufrag: dict[bytes, PeerTransport] = {}
@@ -228,7 +229,7 @@ class WebRtcPort:
                 bound.close()
                 error = failure
             else:
-                self._failed.discard(f"udp {address.host}")
+                self.problems.pop(f"udp {address.host}", None)
                 return UdpSocket(bound, address, rank, self)
         self._cannot("udp", address.host, ports[-1], error)
         return None
@@ -260,9 +261,8 @@ class WebRtcPort:
         """Say once what cannot be bound and what to do; an address that is still being set up is not worth a word."""
         key = f"{network} {host}"
         number = (error.errno if error is not None else 0) or 0
-        if key in self._failed or number in {errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT}:
+        if key in self.problems or number in {errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT}:
             return
-        self._failed.add(key)
         advice = (
             "another program has the port: stop it, or set webrtc.listen to another one"
             if number == errno.EADDRINUSE
@@ -270,7 +270,8 @@ class WebRtcPort:
             if number == errno.EACCES
             else "check webrtc.listen and webrtc.filters"
         )
-        _log.warning("cannot listen on %s %s port %d (%s): %s", network, host, port, os.strerror(number), advice)
+        self.problems[key] = f"cannot listen on {network} {host} port {port} ({os.strerror(number)}): {advice}"
+        _log.warning("%s", self.problems[key])
 
 
 def _socket(version: int, kind: socket.SocketKind) -> socket.socket:

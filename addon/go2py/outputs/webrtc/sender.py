@@ -113,12 +113,16 @@ class TrackSender:
         self.resent = 0
         self.replays = 0
         self.skips = 0
+        self.muted = False
+        """Sound is left out, as if there were none."""
         self._transport = transport
         self._count = count
         self._drop = drop
         self._wake = wake
         self._shift: Shift | None = None
         self._next: int | None = None
+        self._latest: int | None = None
+        """Timestamp of the newest sound that was sent."""
         self._skipping = False
         self._queue: deque[_Queued] = deque()
         self._queued = 0
@@ -166,14 +170,27 @@ class TrackSender:
             self._skipping = False
         buffered = self._transport.buffered
         if not self.video:
-            if buffered > STREAM_BUFFER:
-                self._drop(1)
-            else:
-                self._send(batch, self._align(picture), picture.size)
+            self._deliver_sound(picture, batch, buffered)
         elif self._queue or buffered > STREAM_BUFFER or (len(batch.packets) > TRAIN and self.bandwidth.slow):
             self._enqueue_live(picture)
         else:
             self._send(batch, self._align(picture), picture.size)
+
+    def switch(self, group: SenderGroup) -> None:
+        """Go on with the sound of another group, one made `like` this one."""
+        self.group.leave(self.deliver)
+        self.group = group
+        group.join(self.deliver)
+
+    def _deliver_sound(self, picture: Picture, batch: RtpBatch, buffered: int) -> None:
+        late = self._latest is not None and (picture.timestamp - self._latest) & 0xFFFFFFFF >= 1 << 31
+        if self.muted or late:  # late: said already by the group before this one
+            return
+        if buffered > STREAM_BUFFER:
+            self._drop(1)
+            return
+        self._latest = picture.timestamp
+        self._send(batch, self._align(picture), picture.size)
 
     def pump(self, now: float, share: float) -> bool:
         """Send what the path takes by now, at most at `share` bits a second; whether something is left."""

@@ -8,12 +8,17 @@ from contextlib import ExitStack
 
 from ...config.values import IceServer
 from ...errors import NegotiationError, ProtocolError, SourceError
+from ...media.codec import Codec
 from ...observe.log import fields, get_logger
 from ...protocols import webrtc_sdp as sdp
 from ...protocols.webrtc_sdp import Local, Offer
 from ...streams.reader import Attachment, ReaderInfo
 from ...streams.stream import Stream
-from .negotiation import Outgoing, Slot, answer_media, outgoing, slots_of, wants_of
+from ...streams.talk.status import Status
+from ..microphone import Microphone
+from ..talker import Talker
+from .ducking import Ducking
+from .negotiation import Outgoing, Slot, answer_media, outgoing, slots_of, spoken, wants_of
 from .pacer import Pacer
 from .port import WebRtcPort
 from .transport import PeerTransport
@@ -56,6 +61,13 @@ class Session:
         transport.on_rtcp = viewer.on_rtcp
         transport.on_closed = self._release
         attachment.on_end = self.close
+        self.on_talk: Callable[[Status], None] | None = None
+        """Called with how it stands with what the peer says, at changes and for the level."""
+        self._ducking = Ducking(viewer.senders)
+        self._talker = viewer.microphone.talker if viewer.microphone is not None else None
+        if viewer.microphone is not None:
+            transport.on_rtp = viewer.microphone.rtp
+            viewer.microphone.talker.on_status = self._talked
 
     @property
     def connected(self) -> bool:
@@ -80,10 +92,17 @@ class Session:
             self.transport.add_candidate(line)
 
     def trickle(self, send: Callable[[str], None]) -> None:
-        """Hand our candidates to `send`, now and as they are found. To be called once the answer is on its way."""
+        """Hand our candidates to `send`, now and as they are found, and an empty text after the last. To be called once
+        the answer is on its way."""
         self.transport.on_candidate = send
+
+        async def gather() -> None:
+            await self.transport.gather()
+            if not self._closed:
+                send("")
+
         if self._gathering is None and not self._closed:
-            self._gathering = asyncio.get_running_loop().create_task(self.transport.gather())
+            self._gathering = asyncio.get_running_loop().create_task(gather())
 
     def patch(self, fragment: str) -> str:
         """A trickle fragment (RFC 9725 section 4.3): candidates, or new credentials, which restart ICE while media goes
@@ -111,13 +130,25 @@ class Session:
         info.protocol = f"{self._protocol}+{transport.protocol}"
         info.remote_addr = f"{transport.remote_address} {transport.candidate_type}"
         info.details["srtp"] = profile
+        if self._talker is not None:
+            self._talker.name = f"webrtc {transport.remote_host}"
         _log.debug("connected", extra=fields(remote=info.remote_addr, protocol=info.protocol, srtp=profile))
         self.viewer.start()
+
+    def _talked(self, status: Status) -> None:
+        talk = self._talker.talk if self._talker is not None else None
+        if talk is not None:
+            self._ducking.update(talk.settings.duck, talking=status.state == "talking")
+        if self.on_talk is not None:
+            self.on_talk(status)
 
     def _release(self, reason: str) -> None:
         if self._closed:
             return
         self._closed = True
+        if self.viewer.microphone is not None:
+            self.viewer.microphone.close()
+        self._ducking.close()
         if self._gathering is not None:
             self._gathering.cancel()
         self.viewer.close()
@@ -177,14 +208,20 @@ class WebRtcService:
             transport = self._port.new_peer(ice_servers)
             undo.callback(transport.close)
             viewer = Viewer(transport, attachment, going, self._pacer)
+            if said := spoken(slots):
+                talker = Talker(stream.find_talk, "webrtc")
+                viewer.microphone = Microphone(said, talker, attachment)
             session = Session(attachment, transport, viewer, offer, self._forget)
             undo.callback(session.close, "the offer could not be answered")
             self.sessions[session.id] = session
-            text = await self._describe(offer, slots, session, trickle=trickle)
+            takes = stream.talk.codecs if stream.talk is not None else ()
+            text = await self._describe(offer, slots, session, takes, trickle=trickle)
             undo.pop_all()
         return text, session
 
-    async def _describe(self, offer: Offer, slots: Sequence[Slot], session: Session, *, trickle: bool) -> str:
+    async def _describe(
+        self, offer: Offer, slots: Sequence[Slot], session: Session, takes: Sequence[Codec] | None, *, trickle: bool
+    ) -> str:
         """Bring the offer to the transport and write the answer."""
         remote, transport, viewer = offer.transport, session.transport, session.viewer
         setup = remote.setup or "actpass"
@@ -201,7 +238,7 @@ class WebRtcService:
             (one, sender.group.ssrc, sender.repair[1] if sender.repair else 0)
             for one, sender in zip(viewer.outgoing, viewer.senders, strict=True)
         ]
-        media = answer_media(offer, slots, sent, viewer.cname)
+        media = answer_media(offer, slots, sent, viewer.cname, takes)
         return sdp.build_answer(offer, media, session.local, secrets.randbits(62))
 
     def _forget(self, session: Session) -> None:

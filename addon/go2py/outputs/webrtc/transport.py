@@ -111,6 +111,11 @@ class PeerTransport:
         return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
     @property
+    def remote_host(self) -> str:
+        """The peer's address of the selected pair, empty before."""
+        return "" if self._pair is None else self._pair.address[0]
+
+    @property
     def protocol(self) -> str:
         """`udp` or `tcp` on our side, empty before a pair is selected."""
         return self._socket.network if self._pair else ""

@@ -10,6 +10,7 @@ from typing import Protocol
 from ...errors import ProtocolError
 from ...protocols import rtcp
 from ...streams.reader import Attachment
+from ..microphone import Microphone
 from .bandwidth import Bandwidth
 from .group import group_for
 from .negotiation import Outgoing
@@ -45,6 +46,8 @@ class Viewer:
         self.nacks = 0
         self.refreshes = 0
         self.outgoing = tuple(outgoing)
+        self.microphone: Microphone | None = None
+        """What the peer says, where its offer has room for that."""
         self._transport = transport
         self._attachment = attachment
         self._pacer = pacer
@@ -109,6 +112,8 @@ class Viewer:
             packets = rtcp.parse(data)
         except ProtocolError:
             return
+        if self.microphone is not None:
+            self.microphone.rtcp(packets)
         for packet in packets:
             self._handle(packet, now)
 
@@ -156,8 +161,11 @@ class Viewer:
         self.bandwidth.reported(report.fraction_lost / 256, report.jitter / clock_rate, round_trip)
 
     def _report(self, now: float) -> None:
-        """Sender reports of all tracks (RFC 3550 section 6.4.1); the first goes out before any media."""
+        """Sender reports of all tracks (RFC 3550 section 6.4.1), the first before any media; and what came of the
+        microphone."""
         self._report_due = now + REPORT_INTERVAL * random.uniform(0.8, 1.2)
+        if self.microphone is not None and (heard := self.microphone.report()):
+            self._transport.send_rtcp(heard)
         if not self.senders:
             return
         ntp = rtcp.ntp_time(time.time())

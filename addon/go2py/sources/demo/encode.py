@@ -17,6 +17,7 @@ from ...media.codec import VIDEO_CLOCK, Codec
 from ...media.unit import AccessUnit
 from . import sound
 from .clock import Clock
+from .echo import Echo
 from .picture import Picture
 from .settings import DemoSettings
 
@@ -106,24 +107,24 @@ class PcmaTrack(Track):
 
     SAMPLES = 160
 
-    def __init__(self, clock: Clock, first_timestamp: int) -> None:
+    def __init__(self, clock: Clock, first_timestamp: int, echo: Echo) -> None:
         self.first_timestamp = first_timestamp
-        self._clock, self._sound = clock, sound.pcma()
+        self._clock, self._sound, self._echo = clock, sound.pcma(), echo
         self.period, self.lag = Fraction(self.SAMPLES, self._sound.rate), 1
         self.codec = Codec(names.PCMA, "audio", self._sound.rate)
 
     @override
     def make(self, number: int, *, fresh: bool) -> AccessUnit | None:
-        data = self._sound.frame(self._clock.sample(self.time(number), self._sound.rate), self.SAMPLES)
+        data = _heard(self._sound, self._clock.sample(self.time(number), self._sound.rate), self.SAMPLES, self._echo)
         return AccessUnit(self.codec, (data,), self.timestamp(number), arrived=time.monotonic())
 
 
 class EncodedAudioTrack(Track):
     """Opus or AAC-LC at 48 kHz, mono, by libavcodec."""
 
-    def __init__(self, name: str, clock: Clock, first_timestamp: int) -> None:
+    def __init__(self, name: str, clock: Clock, first_timestamp: int, echo: Echo) -> None:
         self.first_timestamp = first_timestamp
-        self._clock = clock
+        self._clock, self._echo = clock, echo
         encoder = self._encoder = av.CodecContext.create("libopus" if name == names.OPUS else "aac", "w")
         assert isinstance(encoder, av.AudioCodecContext)
         encoder.rate, encoder.layout, encoder.time_base = _AUDIO_RATE, "mono", Fraction(1, _AUDIO_RATE)
@@ -148,7 +149,7 @@ class EncodedAudioTrack(Track):
     def make(self, number: int, *, fresh: bool) -> AccessUnit | None:
         start = self._clock.sample(self.time(number), _AUDIO_RATE)
         frame = av.AudioFrame(str(self._encoder.format.name), "mono", self._samples)
-        frame.planes[0].update(self._sound.frame(start, self._samples))
+        frame.planes[0].update(_heard(self._sound, start, self._samples, self._echo))
         frame.sample_rate, frame.pts, frame.time_base = _AUDIO_RATE, number * self._samples, Fraction(1, _AUDIO_RATE)
         packets = self._encoder.encode(frame)
         if not packets or packets[0].pts is None:
@@ -156,7 +157,13 @@ class EncodedAudioTrack(Track):
         return AccessUnit(self.codec, (bytes(packets[0]),), self.wrap(packets[0].pts), arrived=time.monotonic())
 
 
-def make_tracks(settings: DemoSettings, clock: Clock) -> tuple[Track, ...]:
+def _heard(second: sound.SecondOfSound, start: int, samples: int, echo: Echo) -> bytes:
+    """What the camera's microphone hears: what its loudspeaker was told, else its surroundings."""
+    said = echo.take(samples, second.rate)
+    return second.frame(start, samples) if said is None else second.coded(said)
+
+
+def make_tracks(settings: DemoSettings, clock: Clock, echo: Echo) -> tuple[Track, ...]:
     """The camera's tracks, picture first; takes some 200 ms."""
     dice = random.Random(settings.seed)
     starts = [dice.getrandbits(32) for _ in range(2)]
@@ -164,9 +171,10 @@ def make_tracks(settings: DemoSettings, clock: Clock) -> tuple[Track, ...]:
     if settings.video != "none":
         tracks.append(VideoTrack(settings, clock, starts[0]))
     if settings.audio == "pcma":
-        tracks.append(PcmaTrack(clock, starts[1]))
+        tracks.append(PcmaTrack(clock, starts[1], echo))
     elif settings.audio != "none":
-        tracks.append(EncodedAudioTrack(names.OPUS if settings.audio == "opus" else names.AAC, clock, starts[1]))
+        name = names.OPUS if settings.audio == "opus" else names.AAC
+        tracks.append(EncodedAudioTrack(name, clock, starts[1], echo))
     return tuple(tracks)
 
 

@@ -11,6 +11,7 @@ import av
 from ...errors import SourceError
 from ...media.unit import AccessUnit
 from .clock import Clock
+from .echo import Echo
 from .encode import Track, make_tracks
 from .settings import DemoSettings
 
@@ -40,13 +41,14 @@ class Recorder:
 
     def __init__(self, settings: DemoSettings) -> None:
         self._clock = Clock(settings.clock)
+        self.echo = Echo()
         self._waits = settings.clock == "stream"
         self._born: float | None = None
         self._stopped = 0.0
         self._next: dict[int, int] = {}
         self._fresh: set[int] = set()
         try:
-            self.tracks: tuple[Track, ...] = make_tracks(settings, self._clock)
+            self.tracks: tuple[Track, ...] = make_tracks(settings, self._clock, self.echo)
         except av.FFmpegError as error:
             raise SourceError(f"demo: the encoder does not start: {error.strerror}") from error
 

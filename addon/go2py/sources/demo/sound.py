@@ -2,7 +2,7 @@
 
 import math
 from array import array
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 _CHORD = ((220, 0.006), (277, 0.005), (330, 0.005))
@@ -15,11 +15,13 @@ _FULL = 32767
 
 @dataclass(frozen=True, slots=True)
 class SecondOfSound:
-    """One second, mono, `width` bytes a sample; `frame` cuts pieces out of its endless repetition."""
+    """One second, mono, `width` bytes a sample; `frame` cuts pieces out of its endless repetition, `coded` puts other
+    sound, signed 16 bit samples, into the same form."""
 
     rate: int
     width: int
     data: bytes
+    coded: Callable[[array[int]], bytes]
 
     def frame(self, start: int, samples: int) -> bytes:
         """`samples` (at most a second of them) from sample `start`, counted from any full second of the clock."""
@@ -31,17 +33,17 @@ class SecondOfSound:
 
 def pcm16(rate: int) -> SecondOfSound:
     """Signed 16 bit, the machine's byte order."""
-    return SecondOfSound(rate, 2, array("h", _integers(rate)).tobytes())
+    return SecondOfSound(rate, 2, array("h", _integers(rate)).tobytes(), lambda samples: samples.tobytes())
 
 
 def pcm_float(rate: int) -> SecondOfSound:
     """32 bit float, the machine's byte order."""
-    return SecondOfSound(rate, 4, array("f", _second(rate)).tobytes())
+    return SecondOfSound(rate, 4, array("f", _second(rate)).tobytes(), _floats)
 
 
 def pcma(rate: int = 8000) -> SecondOfSound:
     """G.711 A-law."""
-    return SecondOfSound(rate, 1, bytes(map(_alaw, _integers(rate))))
+    return SecondOfSound(rate, 1, bytes(map(_alaw, _integers(rate))), lambda samples: bytes(map(_alaw, samples)))
 
 
 def _second(rate: int) -> list[float]:
@@ -54,6 +56,10 @@ def _second(rate: int) -> list[float]:
 
 def _integers(rate: int) -> Iterator[int]:
     return (round(_FULL * sample) for sample in _second(rate))
+
+
+def _floats(samples: array[int]) -> bytes:
+    return array("f", (sample / (_FULL + 1) for sample in samples)).tobytes()
 
 
 def _add_burst(samples: list[float], rate: int, at: float, hertz: int, seconds: float, level: float) -> None:

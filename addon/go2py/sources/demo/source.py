@@ -13,6 +13,7 @@ from ...media import codec as names
 from ...media.codec import Codec
 from ...media.unit import AccessUnit
 from ...streams.source import Offer, Sink, Source, SourceInfo, SourceSpec, SourceUrl
+from ...streams.talk.backchannel import InBand
 from .settings import DemoSettings, parse
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ def spec(url: SourceUrl) -> SourceSpec:
     if rest.strip("/"):
         raise Unsupported("demo: takes only parameters, as in demo:?size=1280x720&fps=25")
     settings = parse(query)
-    return SourceSpec(f"demo:{settings}", url, lambda: DemoSource(settings, url.masked))
+    return SourceSpec(f"demo:{settings}", url, lambda: DemoSource(settings, url.masked), InBand)
 
 
 class DemoSource(Source):
@@ -81,10 +82,11 @@ class DemoSource(Source):
         await asyncio.to_thread(self._worker.shutdown, cancel_futures=True)
 
     @override
-    async def talk(self, offer: int, units: Sequence[AccessUnit]) -> None:
+    def talk(self, offer: int, units: Sequence[AccessUnit]) -> None:
         if self._recorder is None or offer != len(self._recorder.tracks):
             raise Unreachable("demo: nobody listens there")
         for unit in units:
+            self._recorder.echo.hear(unit)
             self.heard.append(unit)
             self._heard_size += unit.size
         while self._heard_size > HEARD_BYTES:

@@ -4,12 +4,14 @@ The device is asked for the URI of the profile, which is then opened as the sour
 on to that one. Events and PTZ have their place beside `source.py`, on the same client; they are not built yet.
 """
 
+from functools import partial
 from urllib.parse import quote
 
 from ...errors import ProtocolError, Unsupported
 from ...observe.secret import remember
 from ...protocols.onvif.url import OnvifUrl
 from ...streams.source import SourceSpec, SourceUrl
+from .backchannel import OnvifBackchannel
 from .source import Found, OnvifSource
 
 __all__ = ["spec"]
@@ -33,4 +35,6 @@ def spec(url: SourceUrl) -> SourceSpec:
         f"onvif://{target.user}:{target.password}@{target.host.lower()}:{target.port or 80}{target.path}"
         f"?{profile}{'&snapshot' if target.snapshot else ''}#{parameters}"
     )
-    return SourceSpec(key, url, lambda: OnvifSource(target, parameters, found))
+    silent = target.snapshot or url.parameter("backchannel", "1") in ("", "0")
+    backchannel = None if silent else partial(OnvifBackchannel, target, parameters, found)
+    return SourceSpec(key, url, lambda: OnvifSource(target, parameters, found), backchannel)

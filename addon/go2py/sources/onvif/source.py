@@ -6,12 +6,11 @@ from dataclasses import dataclass
 from typing import override
 
 from ...errors import Busy, ProtocolError, SourceError, Unauthorized, Unreachable, Unsupported
-from ...media.unit import AccessUnit
 from ...observe.log import get_logger
 from ...protocols.onvif.answers import Profile
 from ...protocols.onvif.client import HttpAnswer, HttpRequest, OnvifClient
 from ...protocols.onvif.url import OnvifUrl, media_urls
-from ...streams.source import Offer, Sink, Source, SourceInfo, SourceUrl
+from ...streams.source import Offer, Sink, Source, SourceInfo, SourceSpec, SourceUrl
 from .ask import Asker
 
 _log = get_logger("onvif")
@@ -25,6 +24,18 @@ class Found:
     """What the last attempt found out, kept between attempts so that a reconnect need not ask again."""
 
     url: str = ""
+    spec: SourceSpec | None = None
+    """What is behind it."""
+
+    def dial(self, url: str, parameters: str) -> SourceSpec:
+        """How to reach a URL that the device gave; the same as long as the URL is, so that those who use it share what
+        they find out about the camera. Raises `Unsupported`."""
+        from ..registry import dial  # noqa: PLC0415  the registry knows this module
+
+        text = f"{url}#{parameters}" if parameters else url
+        if self.spec is None or self.spec.url.raw != text:
+            self.spec = dial(SourceUrl(text))
+        return self.spec
 
 
 class OnvifSource(Source):
@@ -46,7 +57,7 @@ class OnvifSource(Source):
             except (SourceError, ProtocolError) as error:
                 _log.debug("%s: the URI that it gave before: %s; asking again", self._url.address, error)
         failure: SourceError | ProtocolError | None = None
-        for url in await self._ask():
+        for url in await ask(self._url):
             try:
                 return await self._open(url)
             except (Unreachable, ProtocolError) as error:
@@ -58,9 +69,10 @@ class OnvifSource(Source):
     async def play(self, wanted: frozenset[int], sink: Sink) -> None:
         await self._opened().play(wanted, sink)
 
-    @override
-    async def talk(self, offer: int, units: Sequence[AccessUnit]) -> None:
-        await self._opened().talk(offer, units)
+    @property
+    def inner(self) -> Source | None:
+        """The source behind the URI, once it is open."""
+        return self._inner
 
     @override
     async def close(self) -> None:
@@ -68,22 +80,10 @@ class OnvifSource(Source):
         if inner is not None:
             await inner.close()
 
-    async def _ask(self) -> tuple[str, ...]:
-        """The URLs under which the stream may be had."""
-        client = OnvifClient(self._url)
-        try:
-            async with asyncio.timeout(ASK_SECONDS), Asker() as asker:
-                return media_urls(await asker.run(_uri(client)), self._url)
-        except TimeoutError:
-            raise Unreachable(f"{self._url.address} takes too long to answer (ONVIF)") from None
-
     async def _open(self, url: str) -> Sequence[Offer]:
         """Open the source behind a URL and be it from now on."""
-        from ..registry import dial  # noqa: PLC0415  the registry knows this module
-
         await self.close()
-        text = f"{url}#{self._parameters}" if self._parameters else url
-        self._inner = dial(SourceUrl(text)).create()
+        self._inner = self._found.dial(url, self._parameters).create()
         try:
             offers = await self._inner.open()
         except SourceError, ProtocolError:
@@ -98,6 +98,16 @@ class OnvifSource(Source):
         if self._inner is None:
             raise Unreachable(f"{self._url.address}: the connection is closed")
         return self._inner
+
+
+async def ask(url: OnvifUrl) -> tuple[str, ...]:
+    """The URLs under which the stream may be had. Raises `SourceError`, `ProtocolError`."""
+    client = OnvifClient(url)
+    try:
+        async with asyncio.timeout(ASK_SECONDS), Asker() as asker:
+            return media_urls(await asker.run(_uri(client)), url)
+    except TimeoutError:
+        raise Unreachable(f"{url.address} takes too long to answer (ONVIF)") from None
 
 
 def _uri(client: OnvifClient) -> Generator[HttpRequest, HttpAnswer, str]:

@@ -1,11 +1,14 @@
 """RTSP cameras: rtsp, rtsps (TLS, verified unless the host is an IP address), rtspx (TLS, never verified)."""
 
 import re
+from functools import partial
 
 from ...errors import ProtocolError, Unsupported
 from ...observe.secret import remember
 from ...protocols.rtsp_url import DEFAULT_PORT, RtspUrl
 from ...streams.source import SourceSpec, SourceUrl
+from .backchannel import RtspBackchannel
+from .ear import Ear
 from .options import Options
 from .source import RtspSource
 
@@ -35,4 +38,6 @@ def spec(url: SourceUrl) -> SourceSpec:
         f"{target.scheme}://{target.user}:{target.password}@{host}{target.path}"
         f"#{options.transport}#{options.backchannel}"
     )
-    return SourceSpec(key, url, lambda: RtspSource(target, options))
+    ear = Ear()
+    backchannel = None if options.backchannel is False else partial(RtspBackchannel, target, options, ear)
+    return SourceSpec(key, url, lambda: RtspSource(target, options, ear), backchannel)

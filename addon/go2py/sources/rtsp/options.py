@@ -20,7 +20,8 @@ class Options:
 
     transport: str = field(default="tcp", repr=False)
     timeout: float = TIMEOUT
-    backchannel: bool = False
+    backchannel: bool | None = None
+    """True: viewing asks for it; False: nobody may speak; None: asked for when somebody does."""
 
     @classmethod
     def parse(cls, url: SourceUrl) -> Self:
@@ -46,5 +47,7 @@ def _seconds(text: str) -> float:
     return value
 
 
-def _flag(url: SourceUrl) -> bool:
-    return url.parameter("backchannel", "0") not in ("", "0")
+def _flag(url: SourceUrl) -> bool | None:
+    if "backchannel" not in url.parameters:
+        return None
+    return url.parameter("backchannel") not in ("", "0")

@@ -8,9 +8,9 @@ from ...media.unit import AccessUnit
 from ...protocols import rtcp
 from ...protocols.rtp import Depacketizer, depacketizer_for
 from ...protocols.rtp.packet import HEADER, payload_bounds
+from ...protocols.rtp.reception import Reception
 from ...protocols.sdp import Media
 from ...streams.source import Sink
-from .reception import Reception
 
 
 class Receiver:

@@ -1,235 +1,218 @@
 """An RTSP camera as a source: DESCRIBE, SETUP of what is wanted, PLAY, keepalive, TEARDOWN."""
 
 import asyncio
-import random
 from collections.abc import Sequence
 from time import monotonic
 from typing import override
 
-from ... import __version__
-from ...errors import ProtocolError, SourceError, Unauthorized, Unreachable, Unsupported
+from ...errors import Busy, ProtocolError, SourceError, Unauthorized, Unreachable, Unsupported
 from ...observe.log import get_logger
 from ...observe.secret import mask
 from ...protocols import sdp
-from ...protocols.rtsp import Request, Response
-from ...protocols.rtsp_client import BACKCHANNEL, RtspClient, TransportRefused
-from ...protocols.rtsp_headers import Transport
-from ...protocols.rtsp_url import RtspUrl, base_url, control_url
+from ...protocols.rtsp_url import RtspUrl, control_url
 from ...streams.source import Offer, Sink, Source, SourceInfo
 from .connection import Connection
-from .dial import dial
+from .conversation import Conversation
+from .ear import BackTrack, Ear, listed_track
+from .incoming import Incoming
 from .options import Options
-from .receiver import Receiver
-from .reception import Reception
-from .udp import PortPair
+from .outlet import Outlet, set_up
 
 _log = get_logger("rtsp")
 
-MAX_REDIRECTS = 5
-MAX_CHALLENGES = 3
-GOODBYE = 0.25
-"""Seconds that TEARDOWN may take."""
+PARTING, PICTURE = 0.3, 0.5
+"""Seconds for the TEARDOWN of the backchannel alone, and after it for the picture to show that it goes on."""
+_FLIGHT = 0.1
+"""Seconds for which packets may still arrive that were sent before an answer."""
 
 
 class RtspSource(Source):
     """See `Source`. `url` holds the credentials; nothing else of this class shows them."""
 
-    def __init__(self, url: RtspUrl, options: Options) -> None:
+    def __init__(self, url: RtspUrl, options: Options, ear: Ear) -> None:
         self.info = SourceInfo("rtsp", url=mask(str(url)))
-        self._url, self._options = url, options
-        self._backchannel = options.backchannel
-        self._transport = options.transport if options.transport in ("tcp", "udp") else "tcp"
-        self._tunnelled = options.transport not in ("tcp", "udp")
-        self._client = RtspClient(url, f"go2py/{__version__}")
-        self._connection: Connection | None = None
-        self._base = str(url)
+        self.outlet: Outlet | None = None
+        """The backchannel, where this session has it."""
+        self.playing = False
+        self._options, self._ear = options, ear
+        self._conversation = Conversation(url, options)
+        self._backchannel = options.backchannel is True
+        self._incoming = Incoming(self._conversation)
         self._medias: tuple[sdp.Media, ...] = ()
         self._indexes: tuple[int, ...] = ()
         """Position in the description, by offer."""
-        self._ports: list[PortPair] = []
 
     @override
     async def open(self) -> Sequence[Offer]:
-        await self._describe()
+        try:
+            await self._describe()
+        except Busy as error:
+            if not await self._can_do_differently(error):
+                raise
+            await self._describe()
         return [Offer(self._medias[index].codecs, self._medias[index].direction) for index in self._indexes]
 
     @override
     async def play(self, wanted: frozenset[int], sink: Sink) -> None:
         try:
-            await self._setup_all(sorted(wanted), sink)
-            connection = self._connected()
-            connection.alive = sink.alive
-            await self._start(connection)
-            await self._watch(connection)
+            await self._begin(sorted(wanted), sink)
+            self.playing = True
+            self._hand_over()
+            await self._watch(self._conversation.connected())
         finally:
-            if self._connection is not None:
-                self._connection.mute()
-            self._close_ports()
+            self.playing = False
+            self._silence()
 
     @override
     async def close(self) -> None:
-        connection, self._connection = self._connection, None
-        self._close_ports()
-        if connection is None:
-            return
-        connection.mute()
-        if self._client.session is not None and not connection.lost.done():
-            # The answer is waited for: closing over unread packets would reset the connection and TEARDOWN with it.
-            try:
-                await connection.ask(self._client.request("TEARDOWN", self._base), GOODBYE)
-            except (SourceError, ProtocolError) as error:
-                _log.debug("%s: TEARDOWN: %s", self._url.address, error)
-        await connection.close()
+        self._silence()
+        await self._conversation.close()
+
+    # The backchannel in this session
+
+    async def extend(self, track: BackTrack) -> Outlet:
+        """Add it to the session while it plays. Raises `SourceError`, `ProtocolError`."""
+        if not self.playing:
+            raise Unreachable(f"{self._conversation.url.address} is not being watched")
+        outlet = await set_up(self._conversation, track, self._incoming.transport)
+        try:
+            await self._conversation.play(backchannel=True)
+        except BaseException:
+            outlet.close()
+            raise
+        self.outlet = outlet
+        return outlet
+
+    async def release(self) -> bool:
+        """Give it back while the session goes on, if the camera can do that; else it stays, silent. False: the camera
+        took it for the end of the whole session."""
+        outlet, ear, conversation = self.outlet, self._ear, self._conversation
+        if outlet is None or ear.separable is False:
+            return True
+        connection = conversation.connected()
+        try:
+            await conversation.end(outlet.track.url, PARTING, backchannel=True)
+        except (SourceError, ProtocolError) as error:
+            _log.debug("%s keeps the backchannel in the session: %s", conversation.url.address, error)
+            ear.separable = False
+            return not connection.lost.done()
+        self.outlet = None
+        outlet.close()
+        ear.separable = await _goes_on(connection)
+        return ear.separable
 
     # Opening
 
     async def _describe(self) -> None:
         """Connect and fetch the description; without the backchannel when that is what fails."""
+        conversation, asked = self._conversation, self._asks
+        self._drop()
         try:
-            await self._redirected()
+            description = await conversation.describe(backchannel=asked)
         except (SourceError, ProtocolError) as error:
-            if not self._backchannel or isinstance(error, Unauthorized):
+            if not asked or isinstance(error, Unauthorized):
                 raise
-            _log.info("%s: not with a backchannel (%s); trying without", self._url.address, error)
-            self._backchannel = False
-            await self._redirected()
-
-    async def _redirected(self) -> None:
-        for _ in range(MAX_REDIRECTS + 1):
-            moved = await self._described()
-            if moved is None:
-                return
-            self._url = moved
-        raise Unreachable(f"{self._url.address} redirects again and again")
-
-    async def _described(self) -> RtspUrl | None:
-        """One connection and DESCRIBE; a URL means: not here but there."""
-        self._client = RtspClient(self._url, f"go2py/{__version__}")
-        await self._dial()
-        fields = {"Accept": "application/sdp"}
-        if self._backchannel:
-            fields["Require"] = BACKCHANNEL
-        response = await self._ask(self._client.request("DESCRIBE", fields=fields))
-        if isinstance(response, RtspUrl):
-            return response
-        headers = response.headers
-        self._base = base_url(headers.get("Content-Base") or headers.get("Content-Location"), self._client.url)
-        try:
-            self._medias = sdp.parse(response.body).medias
-        except ProtocolError as error:
-            raise self._placed(error) from None
-        self.info.sdp = mask(response.body.decode(errors="replace"))
-        self._indexes = tuple(
-            index for index, media in enumerate(self._medias) if media.codecs and media.kind in ("video", "audio")
-        )
-        if not self._indexes:
-            raise Unsupported(f"{self._url.address} offers neither picture nor sound")
-        return None
-
-    async def _dial(self) -> None:
-        """A fresh connection in place of the present one."""
-        self._close_ports()
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            await connection.close()
-        self._connection = await dial(self._url, self._options.transport, self._options.timeout)
+            self._give_up(error)
+            asked = False
+            description = await conversation.describe()
+        if asked and not self._backchannel and self._ear.viewed != self._shown(description):
+            # Asked for the backchannel, some cameras describe picture and sound in another way; viewers keep theirs.
+            description = await conversation.describe_again()
+        self._medias = description.medias
+        self._indexes = tuple(self._shown(description))
+        if not asked or self._backchannel:
+            self._ear.listed = listed_track(description, conversation.base)
+            self._ear.viewed = self._shown(description)
+        self.info.sdp = conversation.text
         self._tell()
+        if not self._indexes:
+            raise Unsupported(f"{conversation.url.address} offers neither picture nor sound")
+
+    def _shown(self, description: sdp.SessionDescription) -> dict[int, tuple[str, ...]]:
+        """The medias that are offered, by their place: labels of the codecs, then the control URL.
+
+        A backchannel that nobody configured is not among them, whatever the camera marks it as.
+        """
+        track, listed = self._ear.track, self._ear.listed
+        hidden = track.url if track is not None and listed is None and not self._backchannel else ""
+        found: dict[int, tuple[str, ...]] = {}
+        for index, media in enumerate(description.medias):
+            url = control_url(self._conversation.base, media.control)
+            if media.codecs and media.kind in ("video", "audio") and url != hidden:
+                found[index] = (*(codec.label() for codec in media.codecs), url)
+        return found
 
     def _tell(self) -> None:
-        connection = self._connected()
+        conversation = self._conversation
+        connection = conversation.connected()
         peer = connection.transport.get_extra_info("peername") if connection.transport else None
-        self.info.url = mask(str(self._url))
-        self.info.remote_addr = f"{peer[0]}:{peer[1]}" if peer else self._url.address
+        self.info.url = mask(str(conversation.url))
+        self.info.remote_addr = f"{peer[0]}:{peer[1]}" if peer else conversation.url.address
         tunnel = self._options.transport.partition(":")[0]
-        self.info.protocol = f"rtsp+{tunnel if self._tunnelled else self._transport}"
+        self.info.protocol = f"rtsp+{tunnel if conversation.tunnelled else self._incoming.transport}"
 
-    # Setting up
+    # Beginning
 
-    async def _setup_all(self, wanted: Sequence[int], sink: Sink) -> None:
-        try:
-            await self._setup_each(wanted, sink)
-        except (SourceError, ProtocolError) as error:
-            if not self._backchannel:
-                raise
-            # Dahua and Amcrest let only one session have the backchannel
-            _log.info("%s: not with a backchannel (%s); trying without", self._url.address, error)
-            self._backchannel = False
+    @property
+    def _asks(self) -> bool:
+        """Whether this connection is to have the backchannel."""
+        asked = self._ear.asked
+        return self._backchannel or (asked is not None and not asked.done())
+
+    async def _begin(self, wanted: Sequence[int], sink: Sink) -> None:
+        """SETUP and PLAY; where the backchannel is in the way, without it."""
+        while True:
+            try:
+                medias = {offer: self._medias[self._indexes[offer]] for offer in wanted}
+                await self._incoming.set_up(medias, sink)
+                self._tell()
+                await self._bring_along()
+                connection = self._conversation.connected()
+                connection.alive = sink.alive
+                await self._start(connection)
+            except (SourceError, ProtocolError) as error:
+                if not await self._can_do_differently(error):
+                    raise
+            else:
+                return
             before = [self._medias[index].control for index in self._indexes]
-            await self._redirected()
+            await self._describe()
             after = [self._medias[index].control for index in self._indexes]
             if after != before[: len(after)] or max(wanted, default=0) >= len(after):
-                raise Unreachable(f"{self._url.address} offers other tracks without its backchannel") from None
-            await self._setup_each(wanted, sink)
+                raise Unreachable(f"{self._conversation.url.address} offers other tracks without its backchannel")
 
-    async def _setup_each(self, wanted: Sequence[int], sink: Sink) -> None:
-        """A track that cannot be had is gone without as long as there is another."""
-        done = 0
-        refusal: SourceError | None = None
-        for offer in wanted:
-            index = self._indexes[offer]
-            try:
-                receiver = Receiver(offer, self._medias[index], sink)
-                await self._setup_fitting(receiver, index, first=not done)
-                done += 1
-            except SourceError as error:
-                if self._connected().lost.done() or isinstance(error, Unauthorized):
-                    raise
-                refusal = refusal or error
-                _log.info("%s: without %s: %s", self._url.address, self._medias[index].codecs[0].label(), error)
-        if refusal is not None and not done:
-            raise refusal
+    async def _can_do_differently(self, error: SourceError | ProtocolError) -> bool:
+        """Whether another attempt makes sense: after a talk on a connection of its own has made way, or without the
+        backchannel (Dahua and Amcrest let only one session have it)."""
+        if isinstance(error, Busy) and (make_way := self._ear.make_way) is not None:
+            await make_way()
+            return True
+        if isinstance(error, Unauthorized) or not self._asks:
+            return False
+        self._give_up(error)
+        return True
 
-    async def _setup_fitting(self, receiver: Receiver, index: int, *, first: bool) -> None:
+    def _give_up(self, error: SourceError | ProtocolError) -> None:
+        _log.info("%s: not with a backchannel (%s); trying without", self._conversation.url.address, error)
+        self._backchannel = False
+        self._ear.refuse(error)
+
+    async def _bring_along(self) -> None:
+        """SETUP of the backchannel for who asked; a refusal of it alone spoils nothing."""
+        asked, track = self._ear.asked, self._ear.track
+        if asked is None or asked.done() or track is None:
+            return
         try:
-            await self._setup(receiver, index)
-        except TransportRefused:
-            if not first or self._tunnelled:
+            self.outlet = await set_up(self._conversation, track, self._incoming.transport)
+        except (SourceError, ProtocolError) as error:
+            if self._conversation.connected().lost.done():
                 raise
-            self._transport = "udp" if self._transport == "tcp" else "tcp"
-            _log.info("%s: refused; trying %s", self._url.address, self._transport)
-            await self._setup(receiver, index)
-            self._tell()
+            self._ear.refuse(error)
 
-    async def _setup(self, receiver: Receiver, index: int) -> None:
-        url = control_url(self._base, self._medias[index].control)
-        if self._transport == "udp":
-            await self._setup_udp(receiver, url, self._medias[index].codecs[0].clock_rate)
-        else:
-            await self._setup_tcp(receiver, url, index * 2)
-
-    async def _setup_tcp(self, receiver: Receiver, url: str, channel: int) -> None:
-        answer = await self._ask_transport(url, Transport("tcp", interleaved=(channel, channel + 1)))
-        data, control = answer.interleaved or (channel, channel + 1)
-        connection = self._connected()
-        connection.receivers[data] = receiver
-        connection.control[control] = receiver
-
-    async def _setup_udp(self, receiver: Receiver, url: str, clock_rate: int) -> None:
-        transport = self._connected().transport
-        assert transport is not None
-        local, peer = transport.get_extra_info("sockname"), transport.get_extra_info("peername")
-        pair = PortPair(local[0], transport.get_extra_info("socket").family)
-        self._ports.append(pair)
-        receiver.reception = Reception(clock_rate, random.getrandbits(32))
-        answer = await self._ask_transport(url, Transport("udp", client_port=pair.ports))
-        pair.start(receiver, peer[0], answer, self._heard)
-
-    async def _ask_transport(self, url: str, asked: Transport) -> Transport:
-        response = await self._ask(self._client.request("SETUP", url, {"Transport": str(asked)}))
-        if isinstance(response, RtspUrl):
-            raise ProtocolError(f"{self._url.address} redirects a SETUP")
-        text = response.headers.get("Transport")
-        answer = Transport.parse(text) if text else asked
-        if answer.protocol != asked.protocol:
-            raise TransportRefused(f"{self._url.address} answered SETUP with another transport than asked for")
-        return answer
-
-    def _heard(self, size: int) -> None:
-        """Datagrams came."""
-        if (connection := self._connection) is not None:
-            connection.heard = monotonic()
-            if connection.alive is not None:
-                connection.alive(size)
+    def _hand_over(self) -> None:
+        asked, self._ear.asked = self._ear.asked, None
+        if asked is not None and not asked.done() and self.outlet is not None:
+            asked.set_result(self.outlet)
 
     # Playing
 
@@ -237,75 +220,58 @@ class RtspSource(Source):
         """PLAY; its answer may come behind the first packets, or, from some cameras, never."""
         asked = monotonic()
         try:
-            answer = await self._ask(self._client.request("PLAY", self._base))
+            await self._conversation.play(backchannel=self.outlet is not None)
         except Unreachable:
             if connection.lost.done() or connection.heard <= asked:
                 raise
-            return
-        if isinstance(answer, RtspUrl):
-            raise ProtocolError(f"{self._url.address} redirects a PLAY")
 
     async def _watch(self, connection: Connection) -> None:
         """Keep the session alive until it ends; ask a silent camera whether it is still there."""
-        timeout = self._options.timeout
-        due = monotonic() + self._client.keepalive_interval
+        timeout, client = self._options.timeout, self._conversation.client
+        due = monotonic() + client.keepalive_interval
         while True:
             wait = min(due, connection.heard + timeout) - monotonic()
             await asyncio.wait((connection.lost,), timeout=max(0.0, wait))
             if connection.lost.done():
-                raise self._placed(connection.lost.result())
+                raise self._conversation.placed(connection.lost.result())
             now = monotonic()
             if now >= due or now - connection.heard >= timeout:
                 await self._keep_alive(connection)
-                due = now + self._client.keepalive_interval
+                due = now + client.keepalive_interval
                 if connection.heard <= now:
-                    raise Unreachable(f"{self._url.address} stopped answering")
+                    raise Unreachable(f"{self._conversation.url.address} stopped answering")
 
     async def _keep_alive(self, connection: Connection) -> None:
-        request = self._client.keepalive()
+        client = self._conversation.client
         try:
-            await self._ask(request)
+            await self._conversation.ask(client.keepalive())
         except (SourceError, ProtocolError) as error:
             # Refused or unanswered: as long as packets come, the camera may think of it what it wants.
-            _log.debug("%s: keepalive: %s", self._url.address, error)
+            _log.debug("%s: keepalive: %s", self._conversation.url.address, error)
             if not connection.lost.done():
-                self._client.keepalive_refused()
+                client.keepalive_refused()
 
-    # Asking
+    # Ending
 
-    async def _ask(self, request: Request) -> Response | RtspUrl:
-        """Send a request and what the answer calls for, until it is answered for good."""
-        for attempt in range(MAX_CHALLENGES):
-            response = await self._exchange(request, again=attempt > 0)
-            verdict = self._client.judge(request, response)
-            if not isinstance(verdict, Request):
-                return verdict or response
-            request = verdict
-        raise Unreachable(f"{self._url.address} wants new credentials again and again")
+    def _silence(self) -> None:
+        """Deliver nothing any more."""
+        if self._conversation.connection is not None:
+            self._conversation.connection.mute()
+        self._drop()
 
-    async def _exchange(self, request: Request, *, again: bool) -> Response:
-        """One request, one answer. There are cameras that close the connection behind a challenge: the request that
-        follows it is tried on a second one."""
-        while True:
-            connection = self._connected()
-            try:
-                return await connection.ask(request, self._options.timeout)
-            except (Unreachable, ProtocolError) as error:
-                if not again or self._client.session is not None or not connection.lost.done():
-                    raise self._placed(error) from None
-            again = False
-            await self._dial()
+    def _drop(self) -> None:
+        """Free what belongs to a session that is over."""
+        outlet, self.outlet = self.outlet, None
+        if outlet is not None:
+            outlet.close()
+        self._incoming.close()
 
-    def _placed(self, error: Unreachable | ProtocolError) -> Unreachable | ProtocolError:
-        """The error of a connection, with the camera's address in front."""
-        return type(error)(f"{self._url.address}: {error}")
 
-    def _connected(self) -> Connection:
-        if self._connection is None:
-            raise Unreachable(f"{self._url.address}: the connection is closed")
-        return self._connection
-
-    def _close_ports(self) -> None:
-        ports, self._ports = self._ports, []
-        for pair in ports:
-            pair.close()
+async def _goes_on(connection: Connection) -> bool:
+    """Whether packets still come after what was asked last."""
+    since = monotonic() + _FLIGHT
+    while connection.heard <= since and not connection.lost.done():
+        if monotonic() > since + PICTURE:
+            return False
+        await asyncio.sleep(0.02)
+    return not connection.lost.done()

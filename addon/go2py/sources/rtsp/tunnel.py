@@ -169,7 +169,13 @@ class _Pump:
         self._reader.cancel()
         self._sender.cancel()
         await asyncio.gather(self._reader, self._sender, return_exceptions=True)
-        await self._client.close()
+        try:
+            async with asyncio.timeout(FLUSH):
+                await self._socket.close()
+        except TimeoutError:
+            pass  # a camera that does not answer the farewell
+        finally:
+            await self._client.close()
 
     async def _read(self) -> None:
         async for message in self._socket:

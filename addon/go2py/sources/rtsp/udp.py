@@ -32,7 +32,7 @@ class PortPair:
     """
 
     def __init__(self, address: str, family: socket.AddressFamily) -> None:
-        self._sockets = _bind_pair(address, family)
+        self._sockets = bind_pair(address, family)
         self.ports = tuple(one.getsockname()[1] for one in self._sockets)
         self._loop = asyncio.get_running_loop()
         self._order: ReorderBuffer[bytes] = ReorderBuffer()
@@ -124,7 +124,8 @@ class PortPair:
             return
 
 
-def _bind_pair(address: str, family: socket.AddressFamily) -> tuple[socket.socket, socket.socket]:
+def bind_pair(address: str, family: socket.AddressFamily) -> tuple[socket.socket, socket.socket]:
+    """Sockets on an even port and the next one. Raises `Unreachable` where there are none."""
     for _ in range(_TRIES):
         first = _bind(address, family, 0)
         port = first.getsockname()[1]

@@ -9,10 +9,12 @@ import { socketUrl, url } from "./urls.js";
  * @property {string} url
  * @property {string} state idle, connecting, live, waiting (for the next attempt), refused
  * @property {string} reason
+ * @property {string} [code] the reason in a word
  * @property {string[]} medias
+ * @property {import("../player/feed.js").TalkStatus} [talk] absent where the camera cannot be spoken to
  */
 /** @typedef {{reader: number, format: string, remote: string}} Reader */
-/** @typedef {{sources: Source[], readers: Reader[]}} Stream */
+/** @typedef {{sources: Source[], readers: Reader[], state?: string, reason?: string}} Stream */
 /** @typedef {{type: string, stream?: string}} Change what changed: an event's type, "snapshot", "up" or "down" */
 
 const ORDER = ["live", "connecting", "waiting", "refused", "idle"];
@@ -65,12 +67,18 @@ export class Gateway extends EventTarget {
     this.#connect();
   }
 
-  /** State of a stream: that of its best source. @param {string} name @returns {{state: string, reason: string} | null} */
+  /** State of a stream: off, or that of its best source. @param {string} name @returns {{state: string, reason: string, code?: string} | null} */
   state(name) {
-    const sources = this.streams.get(name)?.sources;
-    if (!sources?.length) return null;
-    const best = [...sources].sort((a, b) => ORDER.indexOf(a.state) - ORDER.indexOf(b.state))[0];
-    return { state: best.state, reason: best.reason };
+    const stream = this.streams.get(name);
+    if (stream?.state === "off") return { state: "off", reason: stream.reason ?? "", code: stream.reason };
+    if (!stream?.sources.length) return null;
+    const best = [...stream.sources].sort((a, b) => ORDER.indexOf(a.state) - ORDER.indexOf(b.state))[0];
+    return { state: best.state, reason: best.reason, code: best.code };
+  }
+
+  /** How it stands with speaking to a camera; null where that is not possible or not known. @param {string} name */
+  talk(name) {
+    return this.streams.get(name)?.sources.find((source) => source.talk)?.talk ?? null;
   }
 
   /** Those who watch, without fetchers of single pictures. @param {string} name */
@@ -136,10 +144,16 @@ export class Gateway extends EventTarget {
     switch (type) {
       case "stream.added":
       case "stream.changed":
-        this.streams.set(data.stream, { sources: data.sources ?? [], readers: data.readers ?? [] });
+        this.streams.set(data.stream, { sources: data.sources ?? [], readers: data.readers ?? [], state: data.state, reason: data.reason });
         break;
       case "stream.removed":
         this.streams.delete(data.stream);
+        break;
+      case "stream.state":
+        if (stream) Object.assign(stream, { state: data.state, reason: data.reason });
+        break;
+      case "talk.state":
+        for (const one of this.streams.values()) for (const source of one.sources) if (source.source === data.source) source.talk = data.talk;
         break;
       case "source.state":
         for (const one of this.streams.values())

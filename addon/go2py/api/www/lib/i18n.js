@@ -1,16 +1,15 @@
 // @ts-check
 /** Texts and numbers in the reader's language. */
-import strings from "./strings.js";
+import strings, { language } from "./strings.js";
 
-export const language = document.documentElement.lang || "en";
-const plurals = new Intl.PluralRules(language);
+export { language, speak } from "./strings.js";
 
 /**
  * The text of a key with its `{placeholders}` filled; `count` picks `key.one` or `key.other`.
  * @param {string} key @param {Record<string, string | number>} values
  */
 export function t(key, values = {}) {
-  const plural = "count" in values ? `${key}.${plurals.select(Number(values.count))}` : key;
+  const plural = "count" in values ? `${key}.${new Intl.PluralRules(language).select(Number(values.count))}` : key;
   const text = /** @type {Record<string, string>} */ (strings)[plural] ?? /** @type {any} */ (strings)[`${key}.other`] ?? key;
   return text.replace(/\{(\w+)\}/g, (/** @type {string} */ whole, /** @type {string} */ name) => {
     const value = values[name];

@@ -1,191 +1,28 @@
 // @ts-check
-/** All texts of the pages. Keys say what is meant, values are whole sentences with `{placeholders}`. */
-export default Object.freeze({
-  "app.name": "go2py",
-  "app.title": "{page} · go2py",
+/** The texts in the reader's language; English until another one is loaded, and where a text is missing. */
+import english from "./texts/en.js";
 
-  "nav.label": "Pages",
-  "nav.cameras": "Cameras",
-  "nav.wall": "Wall",
-  "nav.config": "Config",
-  "nav.log": "Log",
-  "nav.menu": "Open Home Assistant’s menu",
+const LANGUAGES = ["de", "en", "es", "fr", "it", "nl", "pl", "zh-Hans"];
 
-  "age.seconds": "{seconds}\u00a0s ago",
+/** @type {Record<string, string>} */
+const texts = { ...english };
+export let language = "en";
+export default texts;
 
-  "gateway.lost": "go2py cannot be reached. Retrying…",
-  "gateway.retry": "Retry now",
+/**
+ * Load the first language of a list that we have, as `de-CH` or `zh-TW`.
+ * @param {readonly string[]} wanted
+ */
+export async function speak(wanted) {
+  const found = wanted.map(spoken).find((name) => name !== undefined) ?? "en";
+  if (found === language) return;
+  const fresh = found === "en" ? english : (await import(`./texts/${found}.js`)).default;
+  Object.assign(texts, fresh);
+  language = found;
+}
 
-  "cameras.all.one": "{count} camera",
-  "cameras.all.other": "{count} cameras",
-  "cameras.problems.one": "{count} problem",
-  "cameras.problems.other": "{count} problems",
-  "cameras.search": "Search",
-  "cameras.none-found": "No camera is named like “{text}”.",
-  "cameras.empty.title": "No cameras yet",
-  "cameras.empty.text": "Cameras appear here with a picture as soon as they have a name and an address. Add one here, or write it into the configuration file:",
-  "cameras.empty.demo": "Or look around first with the built-in demo camera:",
-  "cameras.empty.try-demo": "Add the demo camera",
-
-  "camera.watch": "Watch {name}",
-  "camera.viewers.one": "{count} viewer",
-  "camera.viewers.other": "{count} viewers",
-  "camera.copy-rtsp": "Copy the RTSP address of {name}",
-  "camera.copied": "RTSP address copied.",
-  "camera.copy-failed": "This page may not use the clipboard. Copy the address yourself:",
-  "camera.snapshot": "Save a picture of {name}",
-  "camera.remove": "Remove {name}",
-
-  "state.live": "Live",
-  "state.idle": "Ready",
-  "state.connecting": "Connecting",
-  "state.waiting": "Offline",
-  "state.refused": "Not usable",
-  "state.unknown": "Unknown",
-
-  "add.title": "Add a camera",
-  "add.button": "Add a camera",
-  "add.short": "Add",
-  "add.name": "Name",
-  "add.name-help": "A short name, as in front_door. It becomes part of the addresses.",
-  "add.source": "Address",
-  "add.source-help": "The camera’s stream address with its user and password: rtsp://user:password@192.168.1.20/stream1",
-  "add.save": "Add",
-  "add.saving": "Adding…",
-  "add.cancel": "Cancel",
-  "add.name-missing": "Give the camera a name.",
-  "add.name-taken": "There is a camera of this name already. Choose another name.",
-  "add.source-missing": "Enter the camera’s address.",
-  "add.failed": "It was not added: {reason}",
-  "add.done": "{name} was added.",
-
-  "remove.title": "Remove {name}?",
-  "remove.text": "Whoever watches it now loses the picture. The camera itself is left as it is.",
-  "remove.keep": "Keep",
-  "remove.remove": "Remove",
-  "remove.failed": "It was not removed: {reason}",
-  "remove.done": "{name} was removed.",
-
-  "dialog.close": "Close",
-  "error.unreachable": "go2py cannot be reached. Check that it runs, then try again.",
-
-  "player.label": "{name}, {state}",
-  "player.controls": "Controls",
-  "player.sound-on": "Turn the sound on",
-  "player.sound-off": "Turn the sound off",
-  "player.sound-none": "This camera sends no sound.",
-  "player.sound-unplayable": "This browser cannot play the camera’s sound.",
-  "player.tap-for-sound": "Tap for sound",
-  "player.tap-to-play": "Tap to play",
-  "player.full": "Full screen",
-  "player.full-exit": "Leave full screen",
-  "player.pip": "Picture in picture",
-  "player.snapshot": "Save a picture",
-  "player.stats": "Statistics",
-  "player.zoom-reset": "Zoom {scale}×, back to the whole picture",
-  "player.retry": "Retry now",
-  "player.back": "All cameras",
-  "player.open": "Open {name}",
-
-  "phase.connecting": "Connecting to {name}…",
-  "phase.connecting.more": "Waiting for the first picture. Some cameras send a key frame only every few seconds.",
-  "phase.live": "Live",
-  "phase.stills": "Stills",
-  "phase.stills.more": "Single pictures: {why}",
-  "phase.stalled": "Picture stopped {age}",
-  "phase.stalled.more": "Reconnecting…",
-  "phase.reconnecting": "Reconnecting… (try {tries})",
-  "phase.reconnecting.age": "Last picture {age}",
-  "phase.offline": "{name} is offline",
-  "phase.gateway": "go2py cannot be reached",
-  "phase.gateway.more": "Retrying…",
-  "phase.missing": "There is no camera named {name}",
-  "phase.missing.more": "Check the name in the address, or choose one of the list.",
-  "phase.behind": "{delay} behind",
-
-  "way.webrtc": "WebRTC",
-  "way.mse": "MSE",
-  "way.stills": "Stills",
-  "way.stalled": "the pictures stopped",
-  "way.unconnected": "no connection came about; a firewall may block port 8555",
-  "way.no-picture": "connected, but no picture came",
-  "way.no-codec": "this browser cannot play the camera’s format",
-  "way.no-mse": "this browser has no Media Source Extensions",
-  "way.media": "the browser could not decode the stream",
-  "way.slow": "the browser could not keep up",
-  "way.lost": "the connection was lost",
-  "way.gateway": "go2py did not answer",
-  "way.missing": "there is no such camera",
-  "way.silent": "it has no sound here",
-  "way.wait": "video is still being tried",
-
-  "stats.title": "Statistics",
-  "stats.copy": "Copy",
-  "stats.copied": "Statistics copied.",
-  "stats.delay": "Delay",
-  "stats.delay.whole": "{delay} from go2py to the screen",
-  "stats.delay.sum": "at least {delay}",
-  "stats.part.network": "network {value}",
-  "stats.part.buffer": "buffer {value}",
-  "stats.part.decode": "decoding {value}",
-  "stats.part.gateway": "age at go2py {value}",
-  "stats.video": "Video",
-  "stats.fps": "{fps} fps",
-  "stats.sound": "Sound",
-  "stats.sound.muted": "{codec}, muted",
-  "stats.way": "Way",
-  "stats.loss": "Lost",
-  "stats.loss.text": "{share} %, repaired {repaired}, freezes {freezes}",
-  "stats.dropped": "Dropped",
-  "stats.dropped.text": "{dropped} pictures in the last second",
-  "stats.decoder": "Decoder",
-  "stats.why": "Why not {way}",
-  "stats.camera-note": "The camera’s own delay comes on top and cannot be seen from here.",
-
-  "keys.title": "Keys",
-  "keys.m": "sound on and off",
-  "keys.f": "full screen",
-  "keys.s": "save a picture",
-  "keys.i": "statistics",
-  "keys.p": "picture in picture",
-  "keys.zoom": "zoom in and out",
-  "keys.pan": "move the enlarged picture",
-  "keys.0": "whole picture",
-  "keys.step": "previous and next camera",
-  "keys.esc": "leave full screen, statistics or zoom",
-  "keys.help": "this list",
-
-  "wall.title": "Wall",
-  "wall.empty": "There is no camera to show. Add one on the cameras page.",
-
-  "config.text": "The configuration file. Changes apply when saved, without a restart. Passwords are shown as *** and kept where you leave them so.",
-  "config.label": "Configuration as YAML",
-  "config.save": "Save",
-  "config.saving": "Saving…",
-  "config.saved": "Saved. The changes apply now.",
-  "config.revert": "Discard changes",
-  "config.failed": "Not saved: {reason}",
-  "config.line": "Go to line {line}",
-  "config.none": "go2py runs without a configuration file, so there is nothing to edit here. Start it with -c FILE to have one.",
-  "config.new": "The file does not exist yet; saving creates it.",
-  "config.conflict": "The file was changed elsewhere since you opened it.",
-  "config.conflict.load": "Load the newer one",
-  "config.conflict.overwrite": "Overwrite it with mine",
-  "config.unreadable": "The configuration cannot be read: {reason}",
-
-  "log.filter": "Filter",
-  "log.level": "Level",
-  "log.level.all": "All",
-  "log.level.info": "Info and above",
-  "log.level.warn": "Warnings and above",
-  "log.level.error": "Errors only",
-  "log.copy": "Copy",
-  "log.copied": "Log copied.",
-  "log.download": "Download",
-  "log.clear": "Clear",
-  "log.lines": "Log lines",
-  "log.empty": "Nothing was logged yet.",
-  "log.none-found": "No line fits this filter.",
-  "log.new.one": "{count} new line",
-  "log.new.other": "{count} new lines",
-});
+/** @param {string} tag */
+function spoken(tag) {
+  const name = tag.toLowerCase().split("-")[0];
+  return LANGUAGES.find((one) => one.toLowerCase().split("-")[0] === name);
+}

@@ -5,11 +5,14 @@ import { copyText } from "../lib/copy.js";
 import { find, h, icon, setText } from "../lib/dom.js";
 import { Gateway, listen } from "../lib/gateway.js";
 import { t } from "../lib/i18n.js";
+import { speakAsBrowser } from "../lib/language.js";
 import { makeShell } from "../lib/shell.js";
 import { rtspUrl } from "../lib/urls.js";
 import { addCamera, removeCamera, showText } from "./dialogs.js";
 import { Thumbnails } from "./thumbnails.js";
 import { Tile } from "./tile.js";
+
+await speakAsBrowser();
 
 const SEARCH_FROM = 9;
 const LIST_FROM = 25;

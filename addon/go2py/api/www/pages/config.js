@@ -3,7 +3,10 @@
 import { ask, Refusal } from "../lib/api.js";
 import { h, setText } from "../lib/dom.js";
 import { t } from "../lib/i18n.js";
+import { speakAsBrowser } from "../lib/language.js";
 import { makeShell } from "../lib/shell.js";
+
+await speakAsBrowser();
 
 const save = h("button", { type: "button", class: "primary", disabled: true, onclick: () => store() }, t("config.save"));
 const revert = h("button", { type: "button", class: "plain", hidden: true, onclick: () => fill(loaded) }, t("config.revert"));

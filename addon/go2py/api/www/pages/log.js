@@ -4,7 +4,10 @@ import { ask } from "../lib/api.js";
 import { copyText } from "../lib/copy.js";
 import { h, icon, setText } from "../lib/dom.js";
 import { language, t } from "../lib/i18n.js";
+import { speakAsBrowser } from "../lib/language.js";
 import { makeShell } from "../lib/shell.js";
+
+await speakAsBrowser();
 
 const EVERY_MS = 2000;
 const MAX_LINES = 2000;

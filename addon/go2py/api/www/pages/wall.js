@@ -2,16 +2,20 @@
 /**
  * `stream.html?src=…[&src=…]`: one camera, or a wall of those named, or of all.
  *
- * Further parameters: `mode` (webrtc, webrtc/tcp, mse, stills), `muted`, `controls=0`, `background`, `width` (of the wall, pixels or
- * percent).
+ * Further parameters: `mode` (webrtc, webrtc/tcp, mse, stills), `muted`, `controls=0`, `background`, `talk` (auto, hold, toggle,
+ * off), `width` (of the wall, pixels or percent).
  */
 import { h, icon, find } from "../lib/dom.js";
+import { GatewayFeed } from "../lib/feed.js";
 import { Gateway, listen } from "../lib/gateway.js";
 import { t } from "../lib/i18n.js";
+import { speakAsBrowser } from "../lib/language.js";
 import { framed } from "../lib/panel.js";
 import { playerUrl } from "../lib/urls.js";
 import "../player/element.js";
 import { layout } from "./layout.js";
+
+await speakAsBrowser();
 
 const query = new URLSearchParams(location.search);
 const named = query.getAll("src").filter(Boolean);
@@ -34,8 +38,7 @@ function budget() {
 function makePlayer(name, index, count) {
   const moving = index < budget();
   const off = query.get("controls") ?? query.get("ui");
-  return h("go2py-player", {
-    stream: name,
+  const player = h("go2py-player", {
     mode: moving ? query.get("mode") : "stills",
     every: moving ? null : SLOW,
     controls: off === "0" || off === "false" ? "0" : null,
@@ -43,7 +46,9 @@ function makePlayer(name, index, count) {
     background: ["1", "true", ""].includes(query.get("background") ?? "0"),
     link: count > 1 ? playerUrl([name]) : null,
     back: count === 1 && !framed ? "./" : null,
+    talk: query.get("talk"),
   });
+  return Object.assign(player, { feed: new GatewayFeed(name) });
 }
 
 /** @param {string[]} names */

@@ -2,7 +2,6 @@
 /** The buttons of a player. They fade when nobody uses them, never while focused. */
 import { h, icon, setIcon, setText } from "../lib/dom.js";
 import { number, t } from "../lib/i18n.js";
-import { downloadUrl } from "../lib/urls.js";
 
 const AWAKE_MS = 3000;
 
@@ -17,13 +16,14 @@ export class Controls {
     this.sound = this.#button("soundOff", "player.sound-on", () => player.sound.toggle());
     this.hint = h("button", { type: "button", class: "chip hint", hidden: true, onclick: () => this.#play() }, icon("soundOff"), h("span"));
     this.zoom = h("button", { type: "button", class: "chip zoom", hidden: true, onclick: () => player.zoom.reset() });
-    this.snapshot = h("a", { class: "control", href: downloadUrl(player.stream, player.base), download: "", title: t("player.snapshot"), "aria-label": t("player.snapshot") }, icon("snapshot"));
+    const { href } = player.feed.download();
+    this.snapshot = h("a", { class: "control", href, download: "", title: t("player.snapshot"), "aria-label": t("player.snapshot"), onclick: () => this.#aim() }, icon("snapshot"));
     this.pip = this.#button("pip", "player.pip", () => this.togglePip());
     this.stats = this.#button("stats", "player.stats", () => player.panel.toggle());
     this.full = this.#button("full", "player.full", () => player.screen.toggle());
     const right = h("div", { class: "group" }, this.snapshot, this.pip, this.stats, this.full);
     const row = h("div", { class: "controls", role: "toolbar", "aria-label": t("player.controls") }, h("div", { class: "group" }, this.sound, this.zoom), right);
-    this.element = h("div", { class: "control-layer" }, this.hint, row);
+    this.element = h("div", { class: "control-layer" }, this.hint, player.talk.element, row);
     this.element.hidden = player.getAttribute("controls") === "0";
     this.#wakeOnUse();
   }
@@ -53,6 +53,13 @@ export class Controls {
     const { video } = this.player;
     if (document.pictureInPictureElement) await document.exitPictureInPicture();
     else await video?.requestPictureInPicture().catch(() => {}); // the browser says why
+  }
+
+  /** Addresses of pictures may be good for some minutes only: the link is made when it is used. */
+  #aim() {
+    const { href, name } = this.player.feed.download();
+    this.snapshot.href = href;
+    this.snapshot.download = name;
   }
 
   #play() {

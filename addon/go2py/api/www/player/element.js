@@ -2,13 +2,13 @@
 /**
  * `<go2py-player stream="door">`: a camera that is shown, and comes back by itself.
  *
- * Attributes: `stream` the name; `src` the gateway's root relative to the page (default "./"); `mode` a list of webrtc,
- * webrtc/tcp, mse, stills; `every` the seconds between stills; `label` what to call it; `link` where its name leads to; `back` where a back link leads to; `muted`
- * without sound controls; `controls="0"` without any; `background` playing even while hidden.
+ * Its property `feed` says where the camera comes from, and has to be set first. Attributes: `mode` a list of webrtc,
+ * webrtc/tcp, mse, stills; `every` the seconds between stills; `label` what to call it; `link` where its name leads to; `back`
+ * where a back link leads to; `muted` without sound controls; `loud` with sound at first; `quiet` without, whatever is remembered;
+ * `no-zoom` a list of gestures (all, wheel, drag, double, touch-drag, pinch); `fit` contain or cover; `controls="0"` without any; `background` playing even while hidden; `share` of it that has to be seen; `talk` auto, hold, toggle
+ * or off.
  */
 import { h } from "../lib/dom.js";
-import { Gateway, listen } from "../lib/gateway.js";
-import { stillUrl } from "../lib/urls.js";
 import { Controls } from "./controls.js";
 import { makeKeys } from "./keys.js";
 import { Machine } from "./machine.js";
@@ -21,6 +21,7 @@ import { Sound } from "./sound.js";
 import { DelayMeter, measure } from "./stats.js";
 import { Stills } from "./stills.js";
 import { adoptStyles } from "./styles.js";
+import { Talk } from "./talk/talk.js";
 import { WebRtc } from "./webrtc.js";
 import { Zoom } from "./zoom.js";
 
@@ -42,7 +43,8 @@ export class Go2pyPlayer extends HTMLElement {
   /** @type {(() => void)[]} */
   #undo = [];
   #built = false;
-  /** @type {Gateway} */ gateway;
+  /** @type {import("./feed.js").Feed} */ feed;
+  /** @type {CSSStyleSheet | null} */ sheet = null;
   /** @type {Presence} */ presence;
   /** @type {HTMLElement} */ frame;
   /** @type {HTMLElement} */ content;
@@ -52,6 +54,7 @@ export class Go2pyPlayer extends HTMLElement {
   /** @type {Overlay} */ overlay;
   /** @type {Panel} */ panel;
   /** @type {Controls} */ controls;
+  /** @type {Talk} */ talk;
   #tick = 0;
   #sampled = 0;
   /** @type {import("./stats.js").Sample | null} */
@@ -60,16 +63,8 @@ export class Go2pyPlayer extends HTMLElement {
   #measured = null;
   #meter = new DelayMeter();
 
-  get stream() {
-    return this.getAttribute("stream") ?? "";
-  }
-
-  get base() {
-    return this.getAttribute("src") ?? "./";
-  }
-
   get label() {
-    return this.getAttribute("label") || this.stream;
+    return this.getAttribute("label") || this.feed.label;
   }
 
   /** Seconds between stills. */
@@ -95,16 +90,16 @@ export class Go2pyPlayer extends HTMLElement {
 
   connectedCallback() {
     if (!this.#built) this.#build();
-    this.gateway = Gateway.at(this.base);
     this.#machine = new Machine(modesOf(this.getAttribute("mode")), { every: this.every });
     this.presence = new Presence(this, (wanted) => (wanted ? this.#resume() : this.#suspend()));
     const retry = () => this.retry();
     addEventListener("online", retry);
     this.#undo = [
-      listen(this.gateway, (change) => this.#heard(change)),
+      this.feed.listen((type) => this.#heard(type)),
       () => removeEventListener("online", retry),
       makeKeys(this),
       () => this.presence.close(),
+      this.talk.watch(),
     ];
   }
 
@@ -115,7 +110,7 @@ export class Go2pyPlayer extends HTMLElement {
 
   /** Try everything again at once. */
   retry() {
-    this.gateway.retry();
+    this.feed.retry();
     this.#machine.retry(seconds());
     this.#act();
   }
@@ -144,14 +139,15 @@ export class Go2pyPlayer extends HTMLElement {
   #build() {
     this.#built = true;
     const root = this.attachShadow({ mode: "open" });
-    adoptStyles(root);
+    adoptStyles(root, this.sheet);
     this.content = h("div", { class: "content" });
     this.frame = h("div", { class: "frame" }, this.content);
     this.sound = new Sound(this);
-    this.zoom = new Zoom(this.frame, this.content);
+    this.zoom = new Zoom(this.frame, this.content, new Set(this.getAttribute("no-zoom")?.split(" ")));
     this.screen = new Screen(this, () => this.video, () => this.controls.update());
     this.overlay = new Overlay(this);
     this.panel = new Panel(this);
+    this.talk = new Talk(this);
     this.controls = new Controls(this);
     root.append(this.frame, this.overlay.element, this.panel.element, this.controls.element);
     this.zoom.addEventListener("change", () => this.controls.update());
@@ -164,7 +160,7 @@ export class Go2pyPlayer extends HTMLElement {
   #resume() {
     if (this.#machine.running) return;
     this.#poster();
-    this.#machine.gateway = this.gateway.up !== false;
+    this.#machine.gateway = this.feed.up !== false;
     this.#camera();
     this.#machine.start(seconds());
     this.#tick = window.setInterval(() => this.#passed(), TICK_MS);
@@ -190,7 +186,7 @@ export class Go2pyPlayer extends HTMLElement {
     this.#sampled = performance.now();
     const { way } = this;
     if (!way) return this.#measure(null);
-    if (this.panel.open) await this.gateway.measureClock();
+    if (this.panel.open) await this.feed.measureClock();
     const sample = await way.sample().catch(() => null);
     if (way === this.way) this.#measure(sample);
   }
@@ -199,22 +195,30 @@ export class Go2pyPlayer extends HTMLElement {
   #measure(sample) {
     const old = this.#sample;
     this.#sample = sample;
-    const through = sample && this.#meter.add(sample, this.gateway.clock);
+    const through = sample && this.#meter.add(sample, this.feed.clock);
     this.#measured = sample && old?.way === sample.way && sample.bytes >= old.bytes ? measure(old, sample, through) : null;
     if (this.panel.open) this.panel.show(sample, this.#measured, this.view);
   }
 
-  /** @param {import("../lib/gateway.js").Change} change */
-  #heard({ type, stream }) {
+  /** @param {string} type */
+  #heard(type) {
     const now = seconds();
     if (type === "up" || type === "down") this.#machine.reachable(type === "up", now);
-    if (type !== "down" && (!stream || stream === this.stream)) this.#camera();
+    if (type !== "down") this.#camera();
     this.#act();
   }
 
   #camera() {
-    const found = this.gateway.state(this.stream);
-    this.#machine.camera(found?.state ?? "", found?.reason ?? "", seconds());
+    const { state = "", reason = "", code = "" } = this.feed.state() ?? {};
+    this.#machine.camera(state, reason, seconds(), code);
+    // what a camera shows that was switched off for privacy is not to be seen, not even as it was
+    if (state === "off") this.#blank();
+  }
+
+  #blank() {
+    this.#layer = null;
+    for (const child of [...this.content.children]) if (![...this.#ways.values()].some((way) => way.element === child)) child.remove();
+    this.#stack();
   }
 
   /** Do what the machine wants, then show how it stands. */
@@ -226,6 +230,7 @@ export class Go2pyPlayer extends HTMLElement {
       else this.#ways.get(command.mode)?.nudge();
     }
     this.overlay.update(this.view, this.#measured);
+    this.talk.refresh();
     this.controls.update();
   }
 
@@ -249,12 +254,13 @@ export class Go2pyPlayer extends HTMLElement {
           this.#machine.failed(mode, reason, seconds());
           this.#act();
         }),
+      talk: (status) => while_open(() => this.talk.heard(status)),
     };
     /** @type {Transport | undefined} */
     let way;
-    if (mode === "webrtc") way = new WebRtc(this.base, this.stream, events, { tcp: this.#tcpOnly });
-    else if (mode === "mse") way = new Mse(this.base, this.stream, events);
-    else way = new Stills(this.base, this.stream, events, this.every);
+    if (mode === "webrtc") way = new WebRtc(this.feed, events, { tcp: this.#tcpOnly, talk: this.talk.allowed });
+    else if (mode === "mse") way = new Mse(this.feed, events);
+    else way = new Stills(this.feed, events, this.every);
     this.#ways.set(mode, way);
     way.element.classList.add("layer");
     this.content.append(way.element);
@@ -265,7 +271,7 @@ export class Go2pyPlayer extends HTMLElement {
   #close(mode) {
     const way = this.#ways.get(mode);
     if (!way) return;
-    if (way.element === this.#layer) this.#freeze(way.element);
+    if (way.element === this.#layer && this.#machine.source.state !== "off") this.#freeze(way.element);
     this.#ways.delete(mode);
     way.close();
     way.element.remove();
@@ -278,6 +284,7 @@ export class Go2pyPlayer extends HTMLElement {
     const old = this.#layer;
     this.#layer = way.element;
     this.#stack();
+    this.talk.moved();
     if (old && ![...this.#ways.values()].some((one) => one.element === old)) old.remove();
     this.sound.apply(this.video);
     this.#sample = this.#measured = null;
@@ -294,7 +301,8 @@ export class Go2pyPlayer extends HTMLElement {
   #poster() {
     if (this.#layer) return;
     const image = new Image();
-    image.src = stillUrl(this.stream, { poster: true }, this.base);
+    if (this.feed.state()?.state === "off") return;
+    image.src = this.getAttribute("poster") || this.feed.still({ poster: true });
     this.adoptPoster(image);
   }
 

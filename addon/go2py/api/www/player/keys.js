@@ -15,6 +15,7 @@ const HELP = [
   ["S", "keys.s"],
   ["I", "keys.i"],
   ["P", "keys.p"],
+  ["T", "keys.t"],
   ["+ −", "keys.zoom"],
   ["← ↑ ↓ →", "keys.pan"],
   ["0", "keys.0"],
@@ -51,6 +52,7 @@ function press(player, key) {
   else if (key === "s" || key === "S") controls.snapshot.click();
   else if (key === "i" || key === "I") panel.toggle();
   else if (key === "p" || key === "P") controls.togglePip();
+  else if (key === "t" || key === "T") player.talk.toggle();
   else if (key === "+" || key === "=") zoom.by(STEP);
   else if (key === "-") zoom.by(1 / STEP);
   else if (key === "0") zoom.reset();

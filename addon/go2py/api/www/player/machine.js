@@ -9,7 +9,7 @@
 
 /** @typedef {"webrtc" | "mse" | "stills"} Mode */
 /** @typedef {{do: "open" | "close" | "show" | "nudge", mode: Mode}} Command */
-/** @typedef {"paused" | "connecting" | "live" | "stills" | "stalled" | "reconnecting" | "offline" | "gateway" | "missing"} Phase */
+/** @typedef {"paused" | "connecting" | "live" | "stills" | "stalled" | "reconnecting" | "offline" | "off" | "gateway" | "missing"} Phase */
 /**
  * @typedef {object} View
  * @property {Phase} phase
@@ -18,6 +18,7 @@
  * @property {number | null} pictureAt when the newest picture was presented
  * @property {number} tries how often was tried since the picture went
  * @property {string} why the camera's sentence, as the gateway says it
+ * @property {string} code the same in a word
  * @property {Record<string, string>} reasons why a mode is not the one shown
  */
 
@@ -83,7 +84,7 @@ export class Machine {
     this.nudged = false;
     this.tries = 0;
     this.patientUntil = 0;
-    this.source = { state: "", reason: "" };
+    this.source = { state: "", reason: "", code: "" };
     this.gateway = true;
     /** @type {Command[]} */
     this.commands = [];
@@ -172,10 +173,16 @@ export class Machine {
     this.tick(now);
   }
 
-  /** What the gateway says of the camera. @param {string} state @param {string} reason @param {number} now */
-  camera(state, reason, now) {
-    const back = state === "live" && this.source.state !== "live";
-    this.source = { state, reason: reason || (state === "connecting" ? this.source.reason : "") };
+  /** What the gateway says of the camera. @param {string} state @param {string} reason @param {number} now @param {string} code */
+  camera(state, reason, now, code = "") {
+    const was = this.source.state;
+    const back = (state === "live" && was !== "live") || (was === "off" && state !== "off");
+    const kept = state === "connecting" && !reason;
+    this.source = { state, reason: kept ? this.source.reason : reason, code: kept ? this.source.code : code };
+    if (state === "off") {
+      for (const lane of this.lanes) this.#close(lane);
+      this.shown = this.pictureAt = null;
+    }
     if (!back || !this.running) return;
     this.patientUntil = now + 2 * TIMES.stall;
     if (!this.#live(now)) this.retry(now);
@@ -190,7 +197,7 @@ export class Machine {
 
   /** Time passes: to be called a few times a second. @param {number} now */
   tick(now) {
-    if (!this.running) return;
+    if (!this.running || this.source.state === "off") return;
     this.#watch(now);
     this.#giveUp(now);
     const video = this.lanes.filter((lane) => this.#isVideo(lane));
@@ -220,6 +227,7 @@ export class Machine {
       pictureAt: this.pictureAt,
       tries: this.tries,
       why: this.source.reason,
+      code: this.source.code,
       reasons,
     };
   }
@@ -340,6 +348,7 @@ export class Machine {
     const fresh = this.shown !== null && now - (this.pictureAt ?? 0) <= this.#limit();
     if (fresh) return this.#isVideo(/** @type {Lane} */ (this.shown)) ? "live" : "stills";
     if (!this.gateway) return "gateway";
+    if (this.source.state === "off") return "off";
     const tried = this.lanes.filter((lane) => lane.reason);
     if (tried.length && tried.every((lane) => lane.reason === "missing")) return "missing";
     if (["waiting", "refused"].includes(this.source.state) || (this.#cameraGone && this.source.reason)) return "offline";

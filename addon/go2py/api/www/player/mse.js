@@ -1,7 +1,6 @@
 // @ts-check
 /** Media Source Extensions: fragments over the WebSocket, through every proxy that lets the page through. */
 import { holdsKey } from "./fragments.js";
-import { Signalling } from "./signalling.js";
 import { codecName } from "./stats.js";
 import { makeVideo, watchFrames } from "./transport.js";
 
@@ -27,8 +26,9 @@ export function playable() {
 }
 
 export class Mse {
-  /** @param {string} base @param {string} source @param {import("./transport.js").Events} events */
-  constructor(base, source, events) {
+  /** @param {import("./feed.js").Feed} feed @param {import("./transport.js").Events} events */
+  constructor(feed, events) {
+    this.feed = feed;
     this.events = events;
     this.audio = false;
     this.type = "";
@@ -43,12 +43,12 @@ export class Mse {
     this.bytes = 0;
     /** @type {SourceBuffer | null} */
     this.buffer = null;
-    /** @type {Signalling | null} */
+    /** @type {{close: () => void} | null} */
     this.signalling = null;
     this.objectUrl = "";
     this.paused = false;
     this.element.onerror = () => this.#fail(this.element.error?.code === 4 ? "no-codec" : "media");
-    if (Source) this.#open(new Source(), base, source);
+    if (Source) this.#open(new Source());
     else queueMicrotask(() => this.#fail("no-mse"));
   }
 
@@ -92,9 +92,9 @@ export class Mse {
     };
   }
 
-  /** @param {MediaSource} media @param {string} base @param {string} source */
-  #open(media, base, source) {
-    media.addEventListener("sourceopen", () => this.#connect(media, base, source), { once: true });
+  /** @param {MediaSource} media */
+  #open(media) {
+    media.addEventListener("sourceopen", () => this.#connect(media), { once: true });
     // a managed source says when it wants data; without this it does not even open
     media.addEventListener("startstreaming", () => this.#pause(false));
     media.addEventListener("endstreaming", () => this.#pause(true));
@@ -108,14 +108,13 @@ export class Mse {
     this.element.play().catch(() => {});
   }
 
-  /** @param {MediaSource} media @param {string} base @param {string} source */
-  #connect(media, base, source) {
-    this.signalling = new Signalling(base, source, {
+  /** @param {MediaSource} media */
+  #connect(media) {
+    this.signalling = this.feed.media(playable().join(), {
       message: (type, value) => type === "mse" && this.#begin(media, value),
       binary: (data) => this.#received(data),
       failed: (reason) => this.#fail(reason),
     });
-    this.signalling.send("mse", playable().join());
   }
 
   /** @param {MediaSource} media @param {string} type */

@@ -15,9 +15,9 @@ const ROOMY = 220;
 /** @type {Partial<Record<import("./machine.js").Phase, string>>} */
 const SYMBOLS = { live: "●", stills: "◐", stalled: "◐", connecting: "○", reconnecting: "○", offline: "○", gateway: "○", missing: "○" };
 /** @type {Partial<Record<import("./machine.js").Phase, Parameters<typeof icon>[0]>>} */
-const ICONS = { stalled: "retry", reconnecting: "retry", offline: "cameraOff", missing: "cameraOff", gateway: "gateway" };
-const URGENT = new Set(["offline", "gateway", "missing"]);
-const DIMMED = new Set(["stalled", "reconnecting", "offline", "gateway", "missing"]);
+const ICONS = { stalled: "retry", reconnecting: "retry", offline: "cameraOff", off: "lock", missing: "cameraOff", gateway: "gateway" };
+const URGENT = new Set(["offline", "off", "gateway", "missing"]);
+const DIMMED = new Set(["stalled", "reconnecting", "offline", "off", "gateway", "missing"]);
 
 /** A reason of a way as a text: a key of ours or a sentence of the gateway. @param {string} reason */
 export function reasonText(reason) {
@@ -36,10 +36,11 @@ export class Overlay {
     this.state = h("div", { class: "chip state" }, this.symbol, this.word);
     this.line1 = h("p", { class: "line1" });
     this.line2 = h("p", { class: "line2" });
+    this.advice = h("p", { class: "line2" });
     this.line3 = h("p", { class: "line3" });
     this.retry = h("button", { type: "button", onclick: () => player.retry() }, icon("retry"), t("player.retry"));
     this.list = h("a", { class: "button", href: "./", target: "_top" }, t("player.back"));
-    this.message = h("div", { class: "message", hidden: true }, icon("cameraOff"), this.line1, this.line2, this.line3, h("div", { class: "actions" }, this.retry, this.list));
+    this.message = h("div", { class: "message", hidden: true }, icon("cameraOff"), this.line1, this.line2, this.advice, this.line3, h("div", { class: "actions" }, this.retry, this.list));
     this.status = h("div", { class: "unseen", role: "status" });
     this.alert = h("div", { class: "unseen", role: "alert" });
     const top = h("div", { class: "top-row" }, this.name, this.state);
@@ -63,7 +64,7 @@ export class Overlay {
     const host = this.player;
     if (host.dataset.phase !== view.phase) host.dataset.phase = view.phase;
     if (host.dataset.mode !== (view.mode ?? "")) host.dataset.mode = view.mode ?? "";
-    this.bar.hidden = !waiting || view.phase === "missing";
+    this.bar.hidden = !waiting || view.phase === "missing" || view.phase === "off";
     host.classList.toggle("dimmed", DIMMED.has(view.phase));
     host.classList.toggle("small", host.clientWidth > 0 && host.clientWidth < ROOMY);
     const [line1, line2, line3] = this.#lines(view, now);
@@ -73,6 +74,7 @@ export class Overlay {
     setText(this.line1, line1);
     setText(this.line2, line2);
     setText(this.line3, line3);
+    setText(this.advice, view.phase === "offline" && known(`advice.${view.code}`) ? t(`advice.${view.code}`) : "");
     this.retry.hidden = !["reconnecting", "offline", "gateway"].includes(view.phase);
     this.list.hidden = view.phase !== "missing";
     this.#chip(view, measured);
@@ -112,6 +114,8 @@ export class Overlay {
         return [t("phase.reconnecting", { tries: Math.max(1, view.tries) }), whyNotVideo(view), last];
       case "offline":
         return [t("phase.offline", { name }), view.why, last];
+      case "off":
+        return [t("phase.off", { name }), t("phase.off.more"), ""];
       case "gateway":
         return [t("phase.gateway"), t("phase.gateway.more"), last];
       case "missing":

@@ -11,6 +11,7 @@ export class Presence {
     this.host = host;
     this.changed = changed;
     this.near = true;
+    const share = Math.min(1, Math.max(0.01, Number(host.getAttribute("share")) || SHARE));
     /** @type {ReturnType<typeof setTimeout> | undefined} */
     this.timer = undefined;
     this.onVisibility = () => this.update();
@@ -19,10 +20,10 @@ export class Presence {
       (entries) => {
         const entry = entries[entries.length - 1];
         // a player without a size yet is about to get one
-        this.near = entry.intersectionRatio >= SHARE || entry.boundingClientRect.width === 0;
+        this.near = entry.intersectionRatio >= share || entry.boundingClientRect.width === 0;
         this.update();
       },
-      { threshold: [0, SHARE] },
+      { threshold: [0, share] },
     );
     this.observer.observe(host);
     this.update();

@@ -1,6 +1,5 @@
 // @ts-check
-/** The conversation with the gateway on one WebSocket (`api/ws`): JSON messages both ways, media as binary. */
-import { socketUrl } from "../lib/urls.js";
+/** The conversation on one WebSocket (`api/ws`, or what passes it on): JSON messages both ways, media as binary. */
 
 /**
  * @typedef {object} Listener
@@ -10,12 +9,12 @@ import { socketUrl } from "../lib/urls.js";
  */
 
 export class Signalling {
-  /** @param {string} base @param {string} source @param {Listener} listener */
-  constructor(base, source, listener) {
+  /** @param {URL} address @param {Listener} listener */
+  constructor(address, listener) {
     this.listener = listener;
     /** @type {string[]} */
     this.waiting = [];
-    this.socket = new WebSocket(socketUrl("api/ws", { src: source }, base));
+    this.socket = new WebSocket(address);
     this.socket.binaryType = "arraybuffer";
     this.socket.onopen = () => this.waiting.splice(0).forEach((text) => this.socket.send(text));
     this.socket.onmessage = (event) => this.#received(event.data);

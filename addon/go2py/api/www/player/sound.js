@@ -10,7 +10,10 @@ export class Sound {
   /** @param {import("./element.js").Go2pyPlayer} player */
   constructor(player) {
     this.player = player;
-    this.wanted = remembered(player.stream);
+    /** what the next video starts with; the attributes say so before anything is remembered */
+    this.wanted = player.hasAttribute("quiet") ? false : (remembered(player.feed.key) ?? player.hasAttribute("loud"));
+    /** silent while we speak, lest the camera hears itself */
+    this.ducked = false;
     /** the browser refused sound without a gesture */
     this.blocked = false;
     document.addEventListener(TAKEN, (event) => {
@@ -21,17 +24,17 @@ export class Sound {
   /** @returns {SoundState} */
   get state() {
     const { player } = this;
-    const { way, gateway } = player;
+    const { way, feed } = player;
     if (!way || !player.video || player.hasAttribute("muted")) return "none";
     if (way.audio || this.#elsewhere) return this.wanted && way.audio ? "on" : "off";
-    return gateway?.hasSound(player.stream) ? "unplayable" : "none";
+    return feed.hasSound() ? "unplayable" : "none";
   }
 
   /** The camera has sound that only another way carries. */
   get #elsewhere() {
     const { player } = this;
     const can = playable().some((codec) => ["mp4a.40.2", "flac", "opus"].includes(codec));
-    return player.view.mode === "webrtc" && can && Boolean(player.gateway?.hasSound(player.stream));
+    return player.view.mode === "webrtc" && can && player.feed.hasSound();
   }
 
   /** To be called inside the press. */
@@ -44,9 +47,22 @@ export class Sound {
     if (!this.player.way?.audio) this.player.preferSound();
   }
 
+  /** Silence the camera while somebody speaks to it. @param {boolean} ducked */
+  duck(ducked) {
+    this.ducked = ducked;
+    this.apply(this.player.video);
+  }
+
   /** Bring a fresh video to the wanted state. @param {HTMLVideoElement | null} video */
   apply(video) {
     if (!video) return;
+    // tracks are switched without a gesture, which unmuting needs in some apps
+    const tracks = video.srcObject instanceof MediaStream ? video.srcObject.getAudioTracks() : [];
+    for (const track of tracks) track.enabled = !this.ducked;
+    if (this.ducked && !tracks.length) {
+      video.muted = true;
+      return;
+    }
     const wanted = this.wanted && !this.player.hasAttribute("muted");
     if (video.muted === !wanted) return;
     video.muted = !wanted;
@@ -64,7 +80,7 @@ export class Sound {
   #set(wanted) {
     this.wanted = wanted;
     this.blocked = false;
-    remember(this.player.stream, wanted);
+    remember(this.player.feed.key, wanted);
     this.apply(this.player.video);
     this.player.controls.update();
   }
@@ -73,12 +89,13 @@ export class Sound {
 /** @param {string} stream */
 const key = (stream) => `go2py.sound.${stream}`;
 
-/** @param {string} stream */
+/** @param {string} stream @returns {boolean | null} null: nothing is */
 function remembered(stream) {
   try {
-    return sessionStorage.getItem(key(stream)) === "1";
+    const value = sessionStorage.getItem(key(stream));
+    return value === null ? null : value === "1";
   } catch {
-    return false; // storage is forbidden in some frames
+    return null; // storage is forbidden in some frames
   }
 }
 

@@ -1,17 +1,15 @@
 // @ts-check
 /** Stills: a picture now and then, through everything. */
 import { Turns } from "../lib/turns.js";
-import { stillUrl } from "../lib/urls.js";
 
 /** Shared by all players of a page. */
 const turns = new Turns(4);
 
 export class Stills {
-  /** @param {string} base @param {string} source @param {import("./transport.js").Events} events @param {number} every seconds */
-  constructor(base, source, events, every) {
+  /** @param {import("./feed.js").Feed} feed @param {import("./transport.js").Events} events @param {number} every seconds */
+  constructor(feed, events, every) {
+    this.feed = feed;
     this.every = every;
-    this.base = base;
-    this.source = source;
     this.events = events;
     this.audio = false;
     this.element = document.createElement("img");
@@ -62,7 +60,7 @@ export class Stills {
 
   async #next() {
     this.abort.signal.throwIfAborted();
-    const response = await fetch(stillUrl(this.source, {}, this.base), { signal: this.abort.signal, cache: "no-store" });
+    const response = await fetch(this.feed.still(), { signal: this.abort.signal, cache: "no-store" });
     if (!response.ok) throw Object.assign(new Error(refusal(response.status, await response.text())), { name: "Refused" });
     const blob = await response.blob();
     const fresh = URL.createObjectURL(blob);

@@ -11,10 +11,10 @@ try {
   sheet = null; // Safari before 16.4
 }
 
-/** @param {ShadowRoot} root */
-export function adoptStyles(root) {
+/** @param {ShadowRoot} root @param {CSSStyleSheet | null} own what the user added */
+export function adoptStyles(root, own = null) {
   if (sheet && "adoptedStyleSheets" in root) {
-    root.adoptedStyleSheets = [sheet];
+    root.adoptedStyleSheets = own ? [sheet, own] : [sheet];
     return;
   }
   const link = document.createElement("link");

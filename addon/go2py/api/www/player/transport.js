@@ -6,13 +6,15 @@
  * @typedef {object} Events
  * @property {() => void} connected
  * @property {() => void} frame a picture was presented
- * @property {(reason: string) => void} failed once; a key of `way.*` in the texts, or a sentence of the gateway
+ * @property {(reason: string) => void} failed a key of `way.*` in the texts, or a sentence of the gateway
+ * @property {(status: import("./feed.js").TalkStatus) => void} [talk] how it stands with what is said over this way
  */
 
 /**
  * @typedef {object} Transport
  * @property {HTMLElement} element where it paints
  * @property {boolean} audio whether there is sound in it
+ * @property {RTCRtpSender | null} [speech] what takes the microphone's track
  * @property {() => void} close
  * @property {() => void} nudge pictures stopped: do what may help without starting anew
  * @property {() => Promise<import("./stats.js").Sample>} sample what the statistics panel shows

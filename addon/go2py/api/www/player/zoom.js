@@ -7,9 +7,13 @@ const DOUBLE_MS = 300;
 const DOUBLE_PX = 30;
 
 export class Zoom extends EventTarget {
-  /** @param {HTMLElement} frame what takes the gestures @param {HTMLElement} content what grows */
-  constructor(frame, content) {
+  /**
+   * @param {HTMLElement} frame what takes the gestures @param {HTMLElement} content what grows
+   * @param {ReadonlySet<string>} off gestures that are left to the page: all, wheel, drag, double, touch-drag, pinch
+   */
+  constructor(frame, content, off = new Set()) {
     super();
+    this.off = off;
     this.frame = frame;
     this.content = content;
     this.scale = 1;
@@ -62,7 +66,7 @@ export class Zoom extends EventTarget {
 
   /** @param {PointerEvent} event */
   #down(event) {
-    if (event.button) return;
+    if (event.button || this.off.has("all")) return;
     this.pointers.set(event.pointerId, this.#at(event));
     if (this.scale > 1 || this.pointers.size > 1) this.frame.setPointerCapture(event.pointerId);
   }
@@ -75,9 +79,10 @@ export class Zoom extends EventTarget {
     const other = [...this.pointers].find(([id]) => id !== event.pointerId)?.[1];
     this.pointers.set(event.pointerId, now);
     if (other) {
+      if (this.off.has("pinch")) return;
       const spread = (/** @type {{x: number, y: number}} */ point) => Math.hypot(point.x - other.x, point.y - other.y) || 1;
       this.by(spread(now) / spread(old), { x: (now.x + other.x) / 2, y: (now.y + other.y) / 2 });
-    } else if (this.scale > 1) this.pan(now.x - old.x, now.y - old.y);
+    } else if (this.scale > 1 && !this.off.has(event.pointerType === "mouse" ? "drag" : "touch-drag")) this.pan(now.x - old.x, now.y - old.y);
   }
 
   /** Taps are detected here: `dblclick` is unreliable in Android's WebView. @param {PointerEvent} event */
@@ -86,7 +91,7 @@ export class Zoom extends EventTarget {
     const at = this.#at(event);
     const { tap } = this;
     this.tap = { at: event.timeStamp, ...at };
-    if (event.timeStamp - tap.at > DOUBLE_MS || Math.hypot(at.x - tap.x, at.y - tap.y) > DOUBLE_PX) return;
+    if (this.off.has("double") || event.timeStamp - tap.at > DOUBLE_MS || Math.hypot(at.x - tap.x, at.y - tap.y) > DOUBLE_PX) return;
     this.tap.at = 0;
     if (this.scale > 1) this.reset();
     else this.by(DOUBLE, at);
@@ -94,6 +99,7 @@ export class Zoom extends EventTarget {
 
   /** The wheel belongs to the page as long as that can scroll. @param {WheelEvent} event */
   #wheel(event) {
+    if (this.off.has("wheel") || this.off.has("all")) return;
     const root = document.documentElement;
     const free = event.ctrlKey || this.scale > 1 || root.scrollHeight <= root.clientHeight || document.fullscreenElement;
     if (!free) return;

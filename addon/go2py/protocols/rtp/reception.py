@@ -1,6 +1,6 @@
 """What a receiver report says of one RTP stream (RFC 3550, 6.4.1 and appendix A.3, A.8)."""
 
-from ...protocols.rtcp import ReceiverReport, ReportBlock, SenderReport, SourceDescription, build
+from ..rtcp import ReceiverReport, ReportBlock, SenderReport, SourceDescription, build
 
 _MAX_STEP = 3000
 """A larger step of the sequence number is a restart."""

@@ -1,0 +1,3 @@
+// Written by scripts/translations.
+export default Object.freeze({
+});
