@@ -246,7 +246,7 @@ class App:
             await self._rtsp.start(address.host, address.port)
         except OSError as error:
             advice = "choose another port under rtsp.listen, or stop what uses it"
-            self._rtsp_problem = f"cannot listen on {rtsp.listen} ({error.strerror}): {advice}"
+            self._rtsp_problem = f"cannot listen on {rtsp.listen} ({os.strerror(error.errno or 0)}): {advice}"
             _rtsp_log.error("%s", self._rtsp_problem)
         else:
             _rtsp_log.info("listen", extra=fields(addr=rtsp.listen))

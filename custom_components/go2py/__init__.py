@@ -6,7 +6,7 @@ from homeassistant.helpers import config_validation as cv
 from homeassistant.helpers import device_registry as dr
 from homeassistant.helpers.typing import ConfigType
 
-from . import actions, card, websocket
+from . import actions, card, play_audio, websocket
 from .const import DOMAIN
 from .coordinator import Go2pyConfigEntry, Go2pyCoordinator
 from .finder import Finder
@@ -15,14 +15,16 @@ from .issues import Issues
 from .live_view import LiveView
 from .session import client_for
 from .share import ShareView
+from .talkers import Talkers
 
-PLATFORMS = (Platform.BINARY_SENSOR, Platform.CAMERA, Platform.SENSOR, Platform.SWITCH)
+PLATFORMS = (Platform.BINARY_SENSOR, Platform.CAMERA, Platform.MEDIA_PLAYER, Platform.SENSOR, Platform.SWITCH)
 CONFIG_SCHEMA = cv.config_entry_only_config_schema(DOMAIN)
 
 
 async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
     """Make actions known, whether a gateway is there or not."""
     actions.register(hass)
+    play_audio.register(hass)
     hass.http.register_view(ShareView())
     hass.http.register_view(LiveView())
     websocket.register(hass)
@@ -48,6 +50,7 @@ async def async_setup_entry(hass: HomeAssistant, entry: Go2pyConfigEntry) -> boo
     coordinator.device_id = gateway.id
     entry.runtime_data = coordinator
     coordinator.finder = Finder(coordinator)
+    coordinator.talkers = Talkers(coordinator)
     await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
     entry.async_on_unload(Issues(coordinator).close)
     entry.async_on_unload(entry.add_update_listener(_updated))

@@ -2,12 +2,14 @@
 
 import asyncio
 import time
+from collections.abc import Callable
 from dataclasses import asdict, replace
 from datetime import timedelta
 from functools import partial
 from typing import Any, override
 
 from aiohttp import ClientError, ClientResponse, hdrs, web
+from homeassistant.components import camera as camera_component
 from homeassistant.components.camera import Camera as CameraEntity
 from homeassistant.components.camera import CameraEntityFeature, WebRTCSendMessage
 from homeassistant.components.stream import Orientation, Stream
@@ -32,6 +34,9 @@ _ORIENTATIONS = {
     180: Orientation.ROTATE_180,
     270: Orientation.ROTATE_LEFT,
 }
+
+_CAPABILITIES: Callable[..., Any] | None = getattr(camera_component, "CameraEntityCapabilities", None)
+"""Home Assistant knows two-way audio since 2026.11."""
 
 type Size = tuple[int, int]
 
@@ -99,6 +104,9 @@ class Go2pyCamera(Go2pyEntity, CameraEntity):
         stream = self.gateway_stream
         self._attr_is_streaming = bool(stream and stream.viewers)
         self._attr_is_on = not (stream and stream.paused)
+        if _CAPABILITIES is not None:
+            hears = self.coordinator.talkers.knows(self.stream_name)
+            self._attr_camera_entity_capabilities = _CAPABILITIES(two_way_audio=hears)
         look = self._attr_is_on, self.camera.rotate
         if look != self._look:
             self._look = look
@@ -111,6 +119,8 @@ class Go2pyCamera(Go2pyEntity, CameraEntity):
             self.close_webrtc_session(session_id)
         for response in tuple(self._moving):
             response.close()
+        if self.stream is not None:
+            await _stop(self.stream)
         await super().async_will_remove_from_hass()
 
     # --- on and off ---------------------------------------------------------------------------------------------------
@@ -205,7 +215,7 @@ class Go2pyCamera(Go2pyEntity, CameraEntity):
     def _end_stream(self) -> None:
         """Otherwise it would go on asking, and call a camera broken that is off."""
         if self.stream is not None:
-            self.hass.async_create_task(self.stream.stop(), f"{self.entity_id} changed")
+            self.hass.async_create_task(_stop(self.stream), f"{self.entity_id} changed")
             self.stream = None
 
     # --- WebRTC -------------------------------------------------------------------------------------------------------
@@ -263,6 +273,14 @@ class Go2pyCamera(Go2pyEntity, CameraEntity):
     async def async_create_share_link(self, kind: str, duration: timedelta) -> ServiceResponse:
         """A link to this camera that needs no login and ends by itself."""
         return share.link(self.hass, self.entity_id, kind, duration)
+
+
+async def _stop(stream: Stream) -> None:
+    """End Home Assistant's reader with its outputs, also one that is meant to run for ever (preload)."""
+    stream.dynamic_stream_settings = replace(stream.dynamic_stream_settings, preload_stream=False)
+    for output in stream.outputs().values():
+        await stream.remove_provider(output)
+    await stream.stop()
 
 
 class MainCamera(Go2pyCamera):

@@ -19,18 +19,19 @@ from aiohttp import (
 from aiohttp.client_exceptions import WSServerHandshakeError
 from yarl import URL
 
-from .found import Device, Survey
+from .found import Device, Sight, Survey
 from .models import Media
 
 _TIMEOUT = 10.0
-_PROBE_TIMEOUT = 20.0
 _SEARCH_TIMEOUT = 20.0
+_PROBE_TIMEOUT = 20.0
 _SURVEY_TIMEOUT = 45.0
+_PLAY_TIMEOUT = 30.0
+"""A spoken text has to be made, fetched and read, and the cameras opened."""
 _SILENCE = 20.0
 """Seconds without an event until the gateway is asked for a sign of life, and again until it is given up."""
 _MAX_EVENT = 16 << 20
 """Bytes of a snapshot with thousands of streams."""
-_PROBE = {"video": "all", "audio": "all"}
 _CODE = "X-Go2py-Code"
 """Header of an error that is about a camera."""
 _KEEP = (("video", ""), ("audio", ""))
@@ -149,10 +150,29 @@ class GatewayClient:
         """What a viewer of video and sound would get, and why not more."""
         return await self._object("GET", "api/plan", [("src", name), ("video", ""), ("audio", "")])
 
-    async def probe(self, name: str) -> Media:
-        """Connect to the stream's camera and tell what it offers. Raises `GatewayRefused` with the camera's reason."""
-        query = [("src", name), *_PROBE.items()]
-        return Media.parse(await self._object("GET", "api/streams", query, limit=_PROBE_TIMEOUT))
+    async def can_hear(self, name: str) -> bool:
+        """Ask the stream's camera whether it can be spoken to; opens nothing.
+
+        Raises `GatewayRefused` where it cannot be asked now.
+        """
+        answer = await self._object("GET", "api/talk", [("src", name)])
+        return answer.get("talk") is not None
+
+    async def play(self, names: Sequence[str], wish: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Play into the cameras of some streams, in step; what plays and waits afterwards, by stream.
+
+        `wish` has `src` or `text`, and may have `volume` (a factor), `priority`, `enqueue` and `fade` (docs/talk.md).
+        """
+        query = [("dst", name) for name in names]
+        return await self._object("POST", "api/play", query, limit=_PLAY_TIMEOUT, body=wish)
+
+    async def set_play_volume(self, name: str, factor: float) -> None:
+        """Make louder or softer what plays into a camera now."""
+        await self._request("PATCH", "api/play", [("dst", name), ("volume", f"{factor:.4f}")])
+
+    async def stop_playing(self, name: str) -> None:
+        """End what plays into a camera, and forget what waits."""
+        await self._request("DELETE", "api/play", [("dst", name)])
 
     async def search(self) -> list[Device]:
         """Cameras on the gateway's networks."""
@@ -164,6 +184,11 @@ class GatewayClient:
         body = {"address": address, "username": username, "password": password}
         answer = await self._object("POST", "api/discovery/probe", limit=_SURVEY_TIMEOUT, body=body)
         return Survey.parse(answer)
+
+    async def look_at(self, source: str) -> Sight:
+        """Open a source once, wait for its picture and close it."""
+        answer = await self._object("POST", "api/discovery/probe", limit=_SURVEY_TIMEOUT, body={"src": source})
+        return Sight.parse(answer)
 
     async def frame(
         self, name: str, width: int = 0, height: int = 0, *, rotate: int = 0, limit: float = _TIMEOUT

@@ -44,6 +44,7 @@ from .models import Stream, Streams
 
 if TYPE_CHECKING:
     from .finder import Finder
+    from .talkers import Talkers
 
 _BACK_OFF = (1, 2, 4, 8, 15, 30)
 _INFO_INTERVAL = timedelta(minutes=5)
@@ -129,6 +130,8 @@ class Go2pyCoordinator(DataUpdateCoordinator[Streams]):
     """The gateway's device."""
     finder: Finder
     """Looks for cameras on its network."""
+    talkers: Talkers
+    """Which of its cameras can be spoken to."""
 
     def __init__(self, hass: HomeAssistant, entry: Go2pyConfigEntry, client: GatewayClient) -> None:
         super().__init__(hass, LOGGER, config_entry=entry, name=entry.title, update_interval=None, always_update=True)
@@ -248,6 +251,8 @@ class Go2pyCoordinator(DataUpdateCoordinator[Streams]):
     @callback
     def note_offer(self, stream: str, offer: str) -> None:
         """A browser wants to play a stream: what it could play tells whether it ever will."""
+        if "m=video" not in offer:
+            return  # it only speaks
         self.wanted.add(stream)
         self.playable |= {name.upper() for name in _VIDEO_CODEC.findall(offer)}
         self.async_update_listeners()

@@ -81,7 +81,7 @@ async def remove(hass: HomeAssistant) -> None:
 
 
 def _folder(hass: HomeAssistant) -> Path:
-    return Path(hass.config.cache_path(DOMAIN))
+    return Path(hass.config.path(".cache", DOMAIN))  # what newer versions call `cache_path`
 
 
 def _find_code() -> Path:

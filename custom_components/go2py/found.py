@@ -1,8 +1,10 @@
 """What the gateway finds on the network, as values (docs/discovery.md). Unknown fields are passed over."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Self
+
+from .models import Media
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,3 +101,20 @@ class Survey:
             str(problem.get("code", "")),
             str(problem.get("message", "")),
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """What came of opening one source; `problem` and `message` as in a `Survey`."""
+
+    media: Media
+    problem: str
+    message: str
+
+    @classmethod
+    def parse(cls, data: Mapping[str, Any]) -> Self:
+        problem: Mapping[str, Any] = next(iter(data.get("problems") or ()), {})
+        video: Mapping[str, Any] = data.get("video") or {}
+        media = Media.parse({"producers": [{"medias": data.get("medias")}]})
+        media = replace(media, width=int(video.get("width") or 0), height=int(video.get("height") or 0))
+        return cls(media, str(problem.get("code", "")), str(problem.get("message", "")))

@@ -1,5 +1,7 @@
-"""Steps of the flow that bring a gateway: one that Home Assistant runs, and the Supervisor's app, whose last step
-`app_ready` is where all others end too."""
+"""Steps of the flow that bring a gateway: one that Home Assistant runs, or the Supervisor's app.
+
+The app's last step, `app_ready`, is the flow's own, which knows how to try a gateway.
+"""
 
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping

@@ -1,5 +1,6 @@
 """Repairs: what only the user can put right, raised when it lasts and withdrawn when it is over."""
 
+from collections import Counter
 from datetime import datetime
 from functools import partial
 from typing import Final
@@ -14,6 +15,8 @@ from .models import Stream
 from .reasons import INVALID_AUTH, reason_key
 
 UNREACHABLE_SECONDS: Final = 30 * 60
+REFUSALS: Final = 3
+"""Attempts to speak to a camera, in vain, until the user is told."""
 
 
 class Issues:
@@ -26,6 +29,10 @@ class Issues:
         """Cameras that are away, and how to stop the clock."""
         self._raised: dict[str, str] = {}
         """The camera's id by the issue's; empty where the gateway is meant."""
+        self._talk: dict[str, str] = {}
+        """How talk with a camera stood, by its id."""
+        self._refusals: Counter[str] = Counter()
+        """How often in a row it did not let itself be spoken to."""
         self._stop = coordinator.async_add_listener(self._look)
         self._look()
 
@@ -51,6 +58,7 @@ class Issues:
             if stream is not None:  # else it is the gateway's trouble, which its entry shows
                 self._judge_connection(camera, stream)
                 self._judge_picture(camera, stream)
+                self._judge_talk(camera)
         self._judge_ports()
 
     def _judge_connection(self, camera: Camera, stream: Stream) -> None:
@@ -82,6 +90,19 @@ class Issues:
             self._raise("h265_not_playable", camera)
         elif stream.video.codec:  # while nobody looks it is not known
             self._withdraw(f"h265_not_playable_{camera.id}")
+
+    def _judge_talk(self, camera: Camera) -> None:
+        """Once may be a camera that restarts, or an app that holds its line."""
+        talk = self._coordinator.data.talk(camera.stream) or {}
+        state, before = talk.get("state", ""), self._talk.get(camera.id)
+        self._talk[camera.id] = state
+        if state == "talking":
+            self._refusals[camera.id] = 0
+            self._withdraw(f"talk_refused_{camera.id}")
+        elif state == "refused" != before:
+            self._refusals[camera.id] += 1
+            if self._refusals[camera.id] >= REFUSALS:
+                self._raise("talk_refused", camera, detail=str(talk.get("reason", "")))
 
     def _judge_ports(self) -> None:
         """Only what is connected tells whether it got its ports."""

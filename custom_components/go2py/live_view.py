@@ -26,7 +26,6 @@ _STALL_SECONDS: Final = 20.0
 """A browser that takes nothing for so long is gone."""
 _MAX_WISH: Final = 1024
 """Bytes of what a browser says: a list of codecs."""
-_HEARTBEAT: Final = 25.0
 
 
 class LiveView(HomeAssistantView):
@@ -45,7 +44,7 @@ class LiveView(HomeAssistantView):
         camera = camera_for(hass, request[KEY_HASS_USER], entity_id)
         if camera is None:
             return self.json_message("This is no camera of go2py", HTTPStatus.NOT_FOUND)
-        socket = web.WebSocketResponse(heartbeat=_HEARTBEAT, max_msg_size=_MAX_WISH, compress=False)
+        socket = web.WebSocketResponse(max_msg_size=_MAX_WISH, compress=False)
         await socket.prepare(request)
         codecs = await _wish(socket)
         if codecs is not None:

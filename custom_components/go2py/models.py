@@ -121,11 +121,31 @@ class Stream:
         return next((source.code for source in self.sources if source.reason), "") if self.problem else ""
 
 
+@dataclass(frozen=True, slots=True)
+class Play:
+    """What plays into a camera. Seconds are 0 where nobody knows them."""
+
+    state: str = IDLE
+    title: str = ""
+    position: float = 0.0
+    duration: float = 0.0
+
+    @classmethod
+    def parse(cls, data: Mapping[str, Any]) -> Self:
+        return cls(
+            str(data.get("state", IDLE)),
+            str(data.get("title", "")),
+            float(data.get("position", 0)),
+            float(data.get("duration", 0)),
+        )
+
+
 class Streams(dict[str, Stream]):
     """All streams by name, kept up to date by events (docs/events.md)."""
 
     def __init__(self) -> None:
         super().__init__()
+        self._plays: dict[str, Play] = {}
         self._talks: dict[int, Mapping[str, Any]] = {}
         """By source. Not in `Stream`, of which entities would write a state each time somebody's voice gets louder."""
 
@@ -134,10 +154,23 @@ class Streams(dict[str, Stream]):
         sources = self[name].sources if name in self else ()
         return next((self._talks[one.id] for one in sources if one.id is not None and one.id in self._talks), None)
 
-    def _note_talk(self, stream: Mapping[str, Any]) -> None:
+    def play(self, name: str) -> Play:
+        """What plays into a camera; like talk, it changes without the stream."""
+        return self._plays.get(name, Play())
+
+    def _note(self, name: str, stream: Mapping[str, Any]) -> None:
+        """What is known of a stream besides itself."""
         for source in stream.get("sources") or ():
             if isinstance(source.get("talk"), Mapping):
-                self._talks[int(source["source"])] = source["talk"]
+                self._note_talk(source["source"], source["talk"])
+        if isinstance(stream.get("play"), Mapping):
+            self._plays[name] = Play.parse(stream["play"])
+
+    def _note_talk(self, source: Any, talk: Mapping[str, Any]) -> None:
+        if talk.get("codecs") == []:  # it was asked, and takes nothing
+            self._talks.pop(int(source), None)
+        else:
+            self._talks[int(source)] = talk
 
     def apply(self, message: Mapping[str, Any]) -> frozenset[str]:
         """Take an event in; the names of the streams that it changed."""
@@ -147,27 +180,24 @@ class Streams(dict[str, Stream]):
         name = str(data.get("stream", ""))
         match message.get("type"):
             case "snapshot":
-                before = set(self)
-                self.clear()
-                self._talks.clear()
-                for stream in data.get("streams", {}).values():
-                    self._note_talk(stream)
-                self.update({str(key): Stream.parse(value) for key, value in data.get("streams", {}).items()})
-                return frozenset(before | self.keys())
+                return self._anew(data.get("streams", {}))
             case "stream.added" | "stream.changed":
-                self._note_talk(data)
+                self._note(name, data)
                 self[name] = Stream.parse(data)
             case "stream.removed":
                 self.pop(name, None)
+                self._plays.pop(name, None)
             case "stream.state" if name in self:
                 self[name] = replace(self[name], paused=data.get("state") == OFF)
             case "stream.media" if name in self:
                 video, audio = Video.parse(data.get("video") or {}), Audio.parse(data.get("audio") or {})
                 self[name] = replace(self[name], video=video, audio=audio)
             case "talk.state" if isinstance(data.get("talk"), Mapping):
-                self._talks[int(data["source"])] = data["talk"]
+                self._note_talk(data["source"], data["talk"])
                 number = data["source"]
                 return frozenset(name for name, one in self.items() if any(two.id == number for two in one.sources))
+            case "play.state" if name in self:
+                self._plays[name] = Play.parse(data)
             case "source.state":
                 return self._source(Source.parse(data))
             case "reader.added" if name in self:
@@ -179,6 +209,16 @@ class Streams(dict[str, Stream]):
             case _:
                 return frozenset()
         return frozenset({name})
+
+    def _anew(self, streams: Mapping[str, Mapping[str, Any]]) -> frozenset[str]:
+        """Everything as it is; all that was and all that is has changed."""
+        before = set(self)
+        for known in (self, self._talks, self._plays):
+            known.clear()
+        for name, stream in streams.items():
+            self._note(str(name), stream)
+            self[str(name)] = Stream.parse(stream)
+        return frozenset(before | self.keys())
 
     def _source(self, new: Source) -> frozenset[str]:
         """Streams with the same camera share the connection."""

@@ -14,7 +14,6 @@ from .reasons import CODES, reason_key
 from .sources import InvalidSource, host_of, hosts_of, is_address, runs_commands, with_credentials
 
 _PREFIX = "go2py_look_"
-_FRAME_SECONDS = 15.0
 NO_ERROR: Final = {"host": "", "detail": "", "address": "192.168.1.30", "link": "rtsp://…"}
 """Placeholders of the texts; forms always have them all."""
 
@@ -119,18 +118,17 @@ class Look:
             raise ProbeError("camera_command")
         with self._explained(host_of(source)):
             await self.close()
+            sight = await self.client.look_at(source)
+            if sight.problem:
+                raise ProbeError(reason_key(sight.problem), host=host_of(source), detail=sight.message)
             self._begin()
             try:
                 await self.client.try_stream(self.name, _own(source))
-                media = await self.client.probe(self.name)
-                if media.video:
-                    await self.client.frame(self.name, width=640, limit=_FRAME_SECONDS)
-                    media = (await self.client.media()).get(self.name, media)
-                return media
             finally:
                 if self.ended:  # while the gateway was working: it may have made the stream after it was taken away
                     self._made = True
                     await self.close()
+            return sight.media
 
     @contextmanager
     def _explained(self, host: str) -> Iterator[None]:

@@ -1,8 +1,8 @@
 """Facts about a camera's stream."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import override
+from typing import Any, override
 
 from homeassistant.components.sensor import (
     SensorDeviceClass,
@@ -17,7 +17,8 @@ from homeassistant.helpers.typing import StateType
 
 from .coordinator import Camera, Go2pyConfigEntry, Go2pyCoordinator
 from .entity import Go2pyEntity
-from .models import Stream
+from .models import IDLE, Stream
+from .talkers import TALK, TALK_STATES, TalkEntity
 
 PARALLEL_UPDATES = 0
 _MAX_STATE = 255
@@ -81,7 +82,11 @@ async def async_setup_entry(
         sensors = [Go2pySensor(coordinator, camera, description) for description in SENSORS]
         async_add_entities(sensors, config_subentry_id=camera.id)
 
+    def add_talk(camera: Camera) -> None:
+        async_add_entities([TalkSensor(coordinator, camera)], config_subentry_id=camera.id)
+
     coordinator.each_camera(add)
+    coordinator.talkers.each_camera(add_talk)
 
 
 class Go2pySensor(Go2pyEntity, SensorEntity):
@@ -101,3 +106,35 @@ class Go2pySensor(Go2pyEntity, SensorEntity):
     def native_value(self) -> StateType:
         stream = self.gateway_stream
         return self.entity_description.value(stream) if stream else None
+
+
+class TalkSensor(TalkEntity, SensorEntity):
+    """Whether somebody speaks to the camera, and who."""
+
+    _attr_translation_key = "talk"
+    _attr_device_class = SensorDeviceClass.ENUM
+    _attr_entity_category = EntityCategory.DIAGNOSTIC
+    _attr_entity_registry_enabled_default = False
+
+    def __init__(self, coordinator: Go2pyCoordinator, camera: Camera) -> None:
+        super().__init__(coordinator, camera, TALK)
+        self._attr_options = list(TALK_STATES)
+
+    @property
+    def _talk(self) -> Mapping[str, Any]:
+        return self.coordinator.data.talk(self.stream_name) or {}
+
+    @override
+    def told(self) -> object:
+        return tuple(self._talk.get(key) for key in ("state", "reason", "by"))  # the level changes all the time
+
+    @property
+    @override
+    def native_value(self) -> StateType:
+        state = self._talk.get("state", IDLE)
+        return state if state in TALK_STATES else None
+
+    @property
+    @override
+    def extra_state_attributes(self) -> dict[str, Any]:
+        return {key: self._talk.get(key, "") for key in ("by", "reason")}

@@ -35,8 +35,9 @@ class Trial:
     async def find(self, text: str, given: Mapping[str, Any]) -> bool:
         """Look at the camera behind an address or source, with the form's user and password; else `error` says why."""
         login = str(given.get(CONF_USERNAME) or "").strip(), str(given.get(CONF_PASSWORD) or "")
-        if self.look.ended:  # the gateway was connected anew
-            self.look = Look(self._entry.runtime_data.client)
+        client = self._entry.runtime_data.client
+        if self.look.client is not client:  # the gateway was connected anew
+            self.look = Look(client)
         try:
             self.found = await self.look.find(text, *login)
         except ProbeError as error:

@@ -168,6 +168,19 @@ async def test_a_huge_message_closes(http: ClientSession) -> None:
 # --- WebRTC
 
 
+@pytest.mark.parametrize(("query", "turned"), [("", 0), ("&rotate=0", 0), ("&rotate=90", 90), ("&rotate=-90", 270)])
+async def test_webrtc_is_turned(gateway: Gateway, http: ClientSession, offer: str, query: str, turned: int) -> None:
+    """By the browser, which is told in a header extension."""
+    async with http.ws_connect(f"/api/ws?src=door&close=1{query}") as socket:
+        await socket.send_json({"type": "webrtc/offer", "value": offer})
+        assert (await text(socket))["type"] == "webrtc/answer"
+        (session,) = gateway.webrtc.sessions.values()
+        assert [one.form.rotation for one in session.viewer.outgoing if one.track.codec.is_video] == [turned]
+    async with http.ws_connect("/api/ws?src=door&rotate=45") as socket:
+        await socket.send_json({"type": "webrtc/offer", "value": offer})
+        assert (await text(socket))["value"] == "webrtc/offer: rotate is one of 0, 90, 180, 270"
+
+
 async def test_webrtc_as_home_assistant_speaks_it(gateway: Gateway, http: ClientSession, offer: str) -> None:
     async with http.ws_connect("/api/ws?src=door") as socket:
         value = {"type": "offer", "sdp": offer, "ice_servers": []}

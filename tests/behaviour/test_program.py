@@ -162,3 +162,28 @@ async def test_passwords_show_up_nowhere(tmp_path: Path, monkeypatch: pytest.Mon
         shown["output"] = gateway.log.decode()
     assert "***" in shown["GET /api/config"]
     assert {place: text for place, text in shown.items() if "canary" in text} == {}
+
+
+async def test_ports_that_another_gateway_has_are_told(tmp_path: Path) -> None:
+    """Home Assistant makes a repair of it; who does not look into the log is told, too."""
+    (first, second) = (tmp_path / name for name in "ab")
+    first.mkdir()
+    second.mkdir()
+    other = Process(second, {"door": "demo:?size=160x120"})
+    async with Process(first, {"door": "demo:?size=160x120"}) as gateway:
+        await until(lambda: b"[webrtc] listen" in gateway.log)
+        for section, port in (("rtsp", gateway.rtsp_port), ("webrtc", gateway.webrtc_port)):
+            other.config[section]["listen"] = f"127.0.0.1:{port}"
+        async with other, asyncio.timeout(30):
+            blocked: list[dict[str, str]] = []
+            while len(blocked) < 2:
+                async with other.http.get("/api") as answer:
+                    blocked = (await answer.json()).get("listeners", [])
+                await asyncio.sleep(0.05)
+            assert [one["name"] for one in blocked] == ["rtsp", "webrtc"]
+            for one in blocked:
+                assert one["listen"] == other.config[one["name"]]["listen"]
+                assert "Address already in use" in one["problem"]
+                assert one["problem"].split(" (")[0].encode() in other.log
+        async with gateway.http.get("/api") as answer:
+            assert "listeners" not in await answer.json()

@@ -95,9 +95,10 @@ async def test_a_viewer_talks(gateway: Gateway, query: str, headers: tuple[tuple
     assert (ear.payload_types[0], ear.codecs[0].name) == (8, "PCMA")
     assert {"PCMU", "OPUS", "L16"} <= {codec.name for codec in ear.codecs}
     assert gateway.ear.finds == 1
-    for media in (*views, ear):
-        answer = await client.ask("SETUP", f"{gateway.url}/{media.control}", TCP)
-        assert answer.status == 200
+    for media in views:
+        assert (await client.ask("SETUP", f"{gateway.url}/{media.control}", TCP)).status == 200
+    answer = await client.ask("SETUP", f"{gateway.url}/{ear.control}", TCP)
+    assert answer.status == 200
     assert "interleaved=4-5" in answer.headers.get("Transport")
     assert (await client.ask("PLAY")).status == 200
     await asyncio.sleep(0.2)

@@ -14,8 +14,16 @@ from tests.fakes.doorstep import Doorstep, Viewer, doorstep, tone, until
 
 PCMU = Codec(names.PCMU, "audio", 8000)
 REFUSALS = [400, 403, 406, 451, 453, 454, 455, 459, 461, 500, 501, 503, 551]
-SMOOTH = 0.1
-"""Seconds between two pictures of which none is missing, and a margin for a clock that is put right."""
+SMOOTH = 0.6
+"""Seconds between two pictures of a connection that runs, on a busy machine."""
+
+
+def assert_not_noticed(door: Doorstep, viewer: Viewer) -> None:
+    """The viewing connection is the one with which it began, and all its pictures came."""
+    assert door.views == 1
+    assert door.session.restarts == 0
+    assert not viewer.ended
+    assert viewer.longest < SMOOTH
 
 
 async def untouched(door: Doorstep) -> None:
@@ -41,8 +49,7 @@ async def test_it_hears_what_is_said_and_nobody_notices(transport: str, watched:
         assert doorbell.reports, "sender reports"
         if viewer is not None:
             await viewer.sees()
-            assert viewer.longest < SMOOTH
-            assert door.session.restarts == 0
+            assert_not_noticed(door, viewer)
 
 
 async def test_a_hundred_views_lose_no_press_and_open_nothing() -> None:
@@ -80,7 +87,7 @@ async def test_a_camera_that_refuses_to_be_asked_has_none(status: int) -> None:
         else:
             assert await door.backchannel.find() == ()
         await viewer.sees()
-        assert viewer.longest < SMOOTH
+        assert_not_noticed(door, viewer)
         assert doorbell.opened == 0
 
 
@@ -109,7 +116,7 @@ async def test_a_user_who_may_only_look_is_told_so() -> None:
             await door.backchannel.open(codecs[0])
         await door.backchannel.close()
         await viewer.sees()
-        assert viewer.longest < SMOOTH
+        assert_not_noticed(door, viewer)
 
 
 @pytest.mark.parametrize("transport", ["", "#transport=udp"])
@@ -120,8 +127,7 @@ async def test_a_camera_with_one_session_is_spoken_to_in_that(transport: str) ->
             await door.call()
             await untouched(door)
         await viewer.sees()
-        assert viewer.longest < SMOOTH
-        assert (doorbell.seen.sessions, door.session.restarts) == (1, 0)
+        assert_not_noticed(door, viewer)
         assert doorbell.asked == 3, (
             "found twice, and tried once: the second time nobody does what failed the first time"
         )
@@ -156,12 +162,14 @@ async def test_a_camera_that_refuses_every_way_says_so_and_shows_its_picture(sta
     async with Doorbell(script) as doorbell, doorstep(doorbell) as door:
         viewer = await door.viewer()
         codecs = await door.backchannel.find()
-        with pytest.raises(SourceError, match=str(status)):
-            await door.backchannel.open(codecs[0])
-        await door.backchannel.close()
+        for _ in range(3):
+            with pytest.raises(SourceError, match=str(status)):
+                await door.backchannel.open(codecs[0])
+            await door.backchannel.close()
         await untouched(door)
         await viewer.sees()
         assert doorbell.opened == 0
+        assert door.views == 2, "made anew once, and not again for who goes on trying"
         assert not viewer.ended
 
 
@@ -218,7 +226,7 @@ async def test_asked_for_in_the_viewing_session_it_needs_no_other() -> None:
         await door.backchannel.close()
         assert doorbell.seen.connections - connections <= 1, "at most a question"
         assert doorbell.seen.sessions == 1
-        assert viewer.longest < SMOOTH
+        assert_not_noticed(door, viewer)
 
 
 async def test_forbidden_there_is_no_way_to_speak() -> None:
@@ -234,7 +242,7 @@ async def test_listed_without_being_asked_it_is_known_from_viewing() -> None:
         assert await door.backchannel.find() == (PCMU,)
         assert doorbell.seen.connections == connections
         await door.call()
-        assert viewer.longest < SMOOTH
+        assert_not_noticed(door, viewer)
 
 
 @pytest.mark.parametrize("marked", ["recvonly", "", "sendrecv"])

@@ -36,6 +36,7 @@ class Hall:
 
     @property
     def session(self) -> Session:
+        session: Session
         (session,) = self.gateway.webrtc.sessions.values()
         return session
 
@@ -161,8 +162,9 @@ async def test_hanging_up_frees_the_camera(hall: Hall, http: ClientSession) -> N
     hall.session.close("the client ended it")
     await until(lambda: not hall.ear.is_open)
     assert not hall.stream.attachments
-    assert hall.stream.talk is not None
-    await until(lambda: hall.stream.talk.status.state == "idle")
+    table = hall.stream.talk
+    assert table is not None
+    await until(lambda: table.status.state == "idle")
 
 
 async def test_the_camera_is_asked_once_and_answers_say_what_it_takes(hall: Hall, http: ClientSession) -> None:

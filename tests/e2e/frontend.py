@@ -112,6 +112,14 @@ class Frontend:
     async def finish(self) -> None:
         await self.click(self.page.get_by_role("button", name="Finish"))
 
+    async def preview(self) -> None:
+        """Wait for the picture in a form."""
+        image = self.page.locator("dialog-data-entry-flow img").first
+        await image.wait_for(state="attached")
+        await image.evaluate(
+            "(image) => image.naturalWidth || new Promise((done) => image.addEventListener('load', done))"
+        )
+
     # --- cards --------------------------------------------------------------------------------------------------------
 
     def card(self, kind: str, number: int = 0) -> Locator:

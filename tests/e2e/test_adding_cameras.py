@@ -47,6 +47,7 @@ async def test_a_camera_on_the_network_is_found_shown_and_plays(
             await page.fill({"User name": USER, "Password": PASSWORD})
             await page.submit()
             await page.titled(word(f"{_STEP}.confirm.title"))
+            await page.preview()
             await page.picture("add-4-preview")
             await page.submit()
             await page.finish()

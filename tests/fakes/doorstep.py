@@ -52,7 +52,7 @@ class Viewer:
 
     @property
     def longest(self) -> float:
-        """The longest gap between two pictures, in seconds; 0.04 where none is missing."""
+        """The longest gap between two pictures, in seconds: 0.04, and what the machine adds."""
         return max((new - old for old, new in pairwise(self.times)), default=0.0)
 
     def close(self) -> None:
@@ -82,6 +82,11 @@ class Doorstep:
     @property
     def backchannel(self) -> Backchannel:
         return self.talk.backchannel
+
+    @property
+    def views(self) -> int:
+        """How often the picture was set up."""
+        return sum(one.method == "SETUP" and one.url.endswith("track0") for one in self.doorbell.seen.headers)
 
     async def viewer(self) -> Viewer:
         """Somebody who looks, and sees."""

@@ -9,6 +9,7 @@ import av
 from aiortc import RTCPeerConnection, RTCSessionDescription
 from aiortc.mediastreams import MediaStreamTrack
 
+from go2py.errors import Go2pyError
 from go2py.outputs.webrtc.session import Session, WebRtcService
 from go2py.streams.reader import ReaderInfo
 from go2py.streams.stream import Stream
@@ -55,6 +56,10 @@ async def speak(
         pc.addTransceiver("video", direction="recvonly")
     pc.addTransceiver(track or "audio", direction=direction)
     await pc.setLocalDescription(await pc.createOffer())
-    text, session = await service.answer(stream, pc.localDescription.sdp, ReaderInfo("webrtc", "ws"))
+    try:
+        text, session = await service.answer(stream, pc.localDescription.sdp, ReaderInfo("webrtc", "ws"))
+    except Go2pyError:
+        await pc.close()
+        raise
     await pc.setRemoteDescription(RTCSessionDescription(text, "answer"))
     return pc, session, text

@@ -15,8 +15,11 @@ from go2py.protocols.rtsp import Parser, interleaved_header
 from go2py.protocols.rtsp_headers import Session, Transport
 from go2py.protocols.rtsp_url import RtspUrl, base_url, control_url
 from go2py.sources.rtsp.connection import Connection
+from go2py.sources.rtsp.ear import listed_track, unlisted_track
+from go2py.sources.rtsp.manner import manner_of
 from go2py.sources.rtsp.receiver import Receiver
 from tests.fakes.sink import RecordingSink
+from tests.fuzz.mutate import mutations
 
 SECONDS = 1.5
 SAMPLES = (
@@ -128,3 +131,25 @@ def test_header_values() -> None:
             client.authorization("PLAY", "rtsp://h/")
         server.verify(text, "PLAY", 100)
         control_url(base_url(text, requested), text)
+
+
+def test_backchannels_of_any_description() -> None:
+    whole = (
+        b"v=0\r\na=tool:BC Streaming Media v1\r\nm=audio 0 RTP/AVP 8\r\na=control:track1\r\na=recvonly\r\n"
+        b"m=audio 0 RTP/AVP 0 97\r\na=rtpmap:0 PCMA/8000\r\na=rtpmap:0 PCMU/8000\r\na=rtpmap:97 L16/16000\r\n"
+        b"a=ptime:40\r\na=control:rtsp://h/track2\r\na=sendonly\r\n"
+    )
+    plain = sdp.parse(whole[:90])
+    end = time.monotonic() + SECONDS
+    for text in mutations((whole,), 1_000_000):
+        if time.monotonic() > end:
+            break
+        try:
+            description = sdp.parse(text)
+        except ProtocolError:
+            continue
+        for track in (listed_track(description, "rtsp://h/"), unlisted_track(description, "rtsp://h/", plain)):
+            if track is not None:
+                assert len(track.codecs) == len(track.payload_types) > 0
+                for codec in track.codecs:
+                    assert manner_of(track.tool, codec, track.ptime).ptime in range(10, 129)

@@ -24,11 +24,23 @@ class FakeGateway:
         self.picture: bytes | asyncio.Event = JPEG
         self.script: list[dict[str, Any]] = [{"type": "webrtc", "value": {"type": "answer", "sdp": "v=0 answer"}}]
         """What follows an offer; None in place of it keeps silent."""
+        self.pictures: list[bytes] = []
+        """What follows a wish for MSE."""
         self.devices: list[dict[str, Any]] = []
         self.paused: set[str] = set()
         self.kept: set[str] = set()
         self.facts: dict[str, Any] = {}
         """`video` and `audio` of every stream."""
+        self.numbers: dict[str, int] = {}
+        """A stream's source, where it is not 1."""
+        self.hears: dict[str, bool] = {}
+        """Which cameras were asked, or would say when asked, that they can be spoken to; others cannot."""
+        self.talks: dict[int, dict[str, Any]] = {}
+        """How talk stands with those that were asked, by source."""
+        self.plays: dict[str, dict[str, Any]] = {}
+        """What plays into cameras."""
+        self.wishes: list[tuple[list[str], dict[str, Any]]] = []
+        """What was to be played, and where."""
         self.schema = 1
         self.watching = 0
         self.moving = asyncio.Event()
@@ -39,6 +51,8 @@ class FakeGateway:
         """Requests that are held up now."""
         self.searches = 0
         self.search_takes: asyncio.Event | None = None
+        self.trouble = ""
+        """Code of what is wrong with every source that is tried."""
         self.dead = ""
         """No camera answers whose source has this in it."""
         self.survey: dict[str, Any] = {}
@@ -46,7 +60,7 @@ class FakeGateway:
         self.surveyed: list[dict[str, Any]] = []
         self.said: list[dict[str, Any]] = []
         """What viewers said on `/api/ws`."""
-        self.requests = 0
+        self.requests = self.changes = 0
         self.conversations: list[dict[str, str]] = []
         """What they asked for when they came."""
         self.asked: list[str] = []
@@ -61,6 +75,8 @@ class FakeGateway:
         app.router.add_route("*", "/api/pause", self._pause)
         app.router.add_route("*", "/api/preload", self._preload)
         app.router.add_get("/api/plan", self._plan)
+        app.router.add_get("/api/talk", self._talk)
+        app.router.add_route("*", "/api/play", self._play)
         app.router.add_get("/api/events", self._events)
         app.router.add_get("/api/discovery", self._search)
         app.router.add_post("/api/discovery/probe", self._survey)
@@ -98,12 +114,16 @@ class FakeGateway:
 
     def _describe(self, sources: list[str], name: str = "") -> dict[str, Any]:
         state = {"state": "off", "reason": "paused"} if name in self.paused else {"state": "on", "reason": ""}
-        listed = [{"source": 1, "url": url, **self._source()} for url in sources]
-        return {"sources": listed, "readers": [], **state, **self.facts}
+        number = self.numbers.get(name, 1)
+        talk = {"talk": self.talks[number]} if number in self.talks else {}
+        listed = [{"source": number, "url": url, **self._source(), **talk} for url in sources]
+        play = {"play": self.plays[name]} if name in self.plays else {}
+        return {"sources": listed, "readers": [], **state, **play, **self.facts}
 
     @web.middleware
     async def _door(self, request: web.Request, handler: Any) -> web.StreamResponse:
         self.requests += 1
+        self.changes += request.method not in {"GET", "HEAD"}
         if request.method != "GET" or request.path == "/api/frame.jpeg":
             self.asked.append(f"{request.method} {request.path_qs}")
         if status_text := self.refuse.get(f"{request.method} {request.path}"):
@@ -133,8 +153,6 @@ class FakeGateway:
             case "DELETE":
                 self.streams.pop(query["src"], None)
                 await self.tell("stream.removed", stream=query["src"])
-            case "GET" if self.dead and self.dead in str(self.streams.get(query.get("src", ""))):
-                return web.Response(status=500, text="no answer", headers={"X-Go2py-Code": "unreachable"})
             case "GET" if "src" in query:
                 return web.json_response({"producers": [self.producer]})
             case _:
@@ -148,7 +166,12 @@ class FakeGateway:
         return web.json_response({"devices": self.devices})
 
     async def _survey(self, request: web.Request) -> web.Response:
-        self.surveyed.append(await request.json())
+        asked = await request.json()
+        if source := asked.get("src"):
+            trouble = "unreachable" if self.dead and self.dead in source else self.trouble
+            problems = [{"code": trouble, "message": "because"}] if trouble else []
+            return web.json_response({**self.producer, "problems": problems})
+        self.surveyed.append(asked)
         return web.json_response(self.survey)
 
     async def _frame(self, request: web.Request) -> web.Response:
@@ -186,6 +209,40 @@ class FakeGateway:
         (self.kept.add if request.method == "PUT" else self.kept.discard)(name)
         return web.Response()
 
+    async def talk_state(self, state: str, reason: str = "", source: int = 1, **more: Any) -> None:
+        """How it stands with speaking to a camera."""
+        self.talks[source] = {"state": state, "reason": reason, "by": "", "level": 0.0, "codecs": ["PCMA/8000"], **more}
+        await self.tell("talk.state", source=source, talk=self.talks[source])
+
+    async def play_state(self, name: str, state: str, **more: Any) -> None:
+        self.plays[name] = {"state": state, "queue": [], **more}
+        await self.tell("play.state", stream=name, **self.plays[name])
+
+    async def _talk(self, request: web.Request) -> web.Response:
+        name = request.query["src"]
+        self.asked.append(f"GET {request.path_qs}")
+        number = self.numbers.get(name, 1)
+        if not self.hears.get(name):
+            self.talks.pop(number, None)
+            await self.tell("talk.state", source=number, talk={"state": "idle", "codecs": []})
+            return web.json_response({"talk": None, "reason": f"{name} has no backchannel: it cannot be spoken to"})
+        await self.talk_state("idle", source=number)
+        return web.json_response({"talk": self.talks[number]})
+
+    async def _play(self, request: web.Request) -> web.Response:
+        names = request.query.getall("dst")
+        match request.method:
+            case "POST":
+                wish = await request.json()
+                self.wishes.append((names, wish))
+                for name in names:
+                    title = wish.get("src", "speech")
+                    await self.play_state(name, "playing", title=title, position=0.1, duration=2.0)
+            case "DELETE":
+                for name in names:
+                    await self.play_state(name, "idle")
+        return web.json_response({name: self.plays.get(name, {"state": "idle", "queue": []}) for name in names})
+
     async def _plan(self, request: web.Request) -> web.Response:
         return web.json_response({"sources": [], "tracks": []})
 
@@ -208,6 +265,10 @@ class FakeGateway:
         async for message in socket:
             content = json.loads(message.data)
             self.said.append(content)
+            if content["type"] == "mse":
+                await socket.send_json({"type": "mse", "value": 'video/mp4; codecs="avc1.640029"'})
+                for picture in self.pictures:
+                    await socket.send_bytes(picture)
             if content["type"] == "webrtc":
                 for answer in self.script:
                     await socket.send_json(answer)

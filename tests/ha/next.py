@@ -9,5 +9,5 @@ from homeassistant.components.logger import helpers
 
 if __name__ == "__main__":
     if not hasattr(logger, "_clear_logger_overwrites"):  # it moved
-        logger._clear_logger_overwrites = helpers._clear_logger_overwrites  # type: ignore[attr-defined]
+        logger._clear_logger_overwrites = helpers._clear_logger_overwrites
     sys.exit(pytest.main(sys.argv[1:]))

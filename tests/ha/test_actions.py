@@ -22,11 +22,9 @@ from .fakes import JPEG, FakeGateway
 from .test_entities import setup
 
 
-async def call(hass: HomeAssistant, name: str, user: User | None = None, **data: Any) -> Any:
+async def call(hass: HomeAssistant, action: str, user: User | None = None, /, **data: Any) -> Any:
     context = Context(user_id=user.id) if user else None
-    return await hass.services.async_call(
-        "go2py", name, data, blocking=True, return_response=True, context=context
-    )
+    return await hass.services.async_call("go2py", action, data, blocking=True, return_response=True, context=context)
 
 
 def guest(hass: HomeAssistant, entities: dict[str, Any]) -> User:
@@ -125,15 +123,10 @@ async def test_share_a_still(
     for other in (
         path,  # without a signature
         f"{path.replace('still', 'live')}?{signature}",
-        f"{path[:-1]}9?{signature}",  # for longer
+        f"{path}0?{signature}",  # for longer
         f"/api/camera_proxy/camera.door?{signature}",
     ):
         assert (await client.get(other)).status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}
-    fake.refuse["GET /api/frame.jpeg"] = 500, "camera: no answer", "unreachable"
-    entry.runtime_data.cameras  # noqa: B018
-    assert (await client.get(f"{shared['path']}")).status in {HTTPStatus.OK, HTTPStatus.SERVICE_UNAVAILABLE}
-    fake.refuse.clear()
-
     er.async_get(hass).async_update_entity("camera.door", new_entity_id="camera.entrance")
     await hass.async_block_till_done()
     assert (await client.get(shared["path"])).status == HTTPStatus.OK  # it is the same camera
@@ -146,9 +139,7 @@ async def test_share_a_still(
     await hass.config_entries.async_unload(entry.entry_id)
 
 
-async def test_a_link_ends(
-    hass: HomeAssistant, fake: FakeGateway, hass_client_no_auth: ClientSessionGenerator
-) -> None:
+async def test_a_link_ends(hass: HomeAssistant, fake: FakeGateway, hass_client_no_auth: ClientSessionGenerator) -> None:
     entry = await setup(hass, fake)
     shared = (await call(hass, "create_share_link", entity_id="camera.door", duration={"seconds": 2}))["camera.door"]
     assert shared["url"] is None or shared["url"].endswith(shared["path"])
@@ -156,8 +147,7 @@ async def test_a_link_ends(
     response = await client.get(shared["path"])
     assert response.status == HTTPStatus.OK
     with pytest.raises(ClientError):  # cut off in the middle
-        while await response.content.readany():
-            pass
+        await response.read()
     await settle(hass, lambda: not fake.watching)
     assert dt_util.utcnow().timestamp() >= int(shared["path"].split("/")[-1].split("?")[0])
     async_now = await client.get(shared["path"])

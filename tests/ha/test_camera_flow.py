@@ -158,12 +158,12 @@ async def test_found_on_the_network(hass: HomeAssistant, fake: FakeGateway, entr
 @pytest.mark.parametrize(
     ("status", "code", "key"),
     [
-        (500, "unauthorized", "camera_auth"),
-        (500, "unreachable", "camera_unreachable"),
-        (500, "busy", "camera_busy"),
-        (500, "unsupported", "camera_unsupported"),
-        (503, "paused", "camera_paused"),
-        (500, "failed", "camera_error"),
+        (200, "unauthorized", "camera_auth"),
+        (200, "unreachable", "camera_unreachable"),
+        (200, "busy", "camera_busy"),
+        (200, "unsupported", "camera_unsupported"),
+        (200, "paused", "camera_paused"),
+        (200, "failed", "camera_error"),
         (400, "config", "gateway_refused"),
         (401, "", "gateway_refused"),
         (503, "", "gateway_lost"),
@@ -172,7 +172,10 @@ async def test_found_on_the_network(hass: HomeAssistant, fake: FakeGateway, entr
 async def test_what_is_wrong_is_said(
     hass: HomeAssistant, fake: FakeGateway, entry: MockConfigEntry, status: int, code: str, key: str
 ) -> None:
-    fake.refuse["GET /api/streams"] = (status, "because", code) if code else (status, "because")
+    if status == 200:
+        fake.trouble = code
+    else:
+        fake.refuse["POST /api/discovery/probe"] = (status, "because", code)
     flow = await enter(hass, await start(hass, entry), source="rtsp://cam/1")
     assert flow["errors"] == {"base": key}
     hass.config_entries.subentries.async_abort(flow["flow_id"])
@@ -199,9 +202,11 @@ async def test_no_source_at_all(hass: HomeAssistant, entry: MockConfigEntry, sou
 
 
 async def test_a_camera_that_gives_no_picture(hass: HomeAssistant, fake: FakeGateway, entry: MockConfigEntry) -> None:
-    fake.refuse["GET /api/frame.jpeg"] = 504, "snapshot: x gave no picture within 8 s", "unreachable"
+    fake.trouble = "failed"
     flow = await enter(hass, await start(hass, entry), source="rtsp://cam/1")
-    assert flow["errors"] == {"base": "camera_unreachable"}
+    assert flow["errors"] == {"base": "camera_error"}
+    assert flow["description_placeholders"] is not None
+    assert flow["description_placeholders"]["detail"] == "because"
 
 
 async def test_sound_without_a_picture_will_do(hass: HomeAssistant, fake: FakeGateway, entry: MockConfigEntry) -> None:
@@ -236,11 +241,11 @@ async def test_a_change(hass: HomeAssistant, fake: FakeGateway, entry: MockConfi
     (door,) = entry.subentries.values()
     flow = await entry.start_subentry_reconfigure_flow(hass, door.subentry_id)
     assert flow["step_id"] == "reconfigure"
-    fake.refuse["GET /api/streams"] = 500, "streams: refused the user and password", "unauthorized"
+    fake.trouble = "unauthorized"
     data: dict[str, Any] = {CONF_NAME: "Front", CONF_USERNAME: "user", "sources": ["rtsp://camera/2", " "]}
     flow = await enter(hass, flow, **data)
     assert flow["errors"] == {"base": "camera_auth"}
-    fake.refuse.clear()
+    fake.trouble = ""
     assert (await enter(hass, flow, **{**data, "sources": []}))["errors"] == {"sources": "camera_source"}
     done = await enter(hass, flow, **data)
     assert done["reason"] == "reconfigure_successful"
@@ -307,16 +312,16 @@ async def test_the_preview_ends_with_the_form(
         assert response.status == 404
 
 
-@pytest.mark.parametrize("during", ["PATCH", "GET"])
+@pytest.mark.parametrize("during", ["PATCH /api/streams", "POST /api/discovery/probe"])
 async def test_closed_while_the_camera_is_tried(
     hass: HomeAssistant, fake: FakeGateway, entry: MockConfigEntry, during: str
 ) -> None:
-    fake.slow[f"{during} /api/streams"] = asyncio.Event()
+    fake.slow[during] = asyncio.Event()
     flow = await start(hass, entry)
     trying = asyncio.ensure_future(enter(hass, flow, source="rtsp://cam/1"))
     await settle(hass, lambda: fake.waiting)
     hass.config_entries.subentries.async_abort(flow["flow_id"])
-    fake.slow[f"{during} /api/streams"].set()
+    fake.slow[during].set()
     with pytest.raises(UnknownFlow):
         await trying
     await hass.async_block_till_done()
@@ -399,9 +404,9 @@ async def test_what_cannot_be_taken_away(hass: HomeAssistant, fake: FakeGateway,
 async def test_a_second_try_after_the_gateway_was_away(
     hass: HomeAssistant, fake: FakeGateway, entry: MockConfigEntry
 ) -> None:
-    fake.refuse["GET /api/streams"] = 500, "no answer", "unreachable"
+    fake.trouble = "unreachable"
     flow = await enter(hass, await start(hass, entry), source="rtsp://cam/1")
-    fake.refuse.clear()
+    fake.trouble = ""
     await hass.config_entries.async_reload(entry.entry_id)
     flow = await enter(hass, flow, source="rtsp://cam/1")
     assert flow["step_id"] == "confirm"

@@ -369,11 +369,11 @@ async def test_removed_while_it_is_followed(hass: HomeAssistant, fake: FakeGatew
     await settle(hass, lambda: not entry.runtime_data.stream("door").live)
     fake.dead = "10.0.0.4"
     fake.devices = [{**DOOR, "address": "10.0.0.7", "streams": []}]
-    fake.slow["GET /api/frame.jpeg"] = asyncio.Event()
+    fake.slow["POST /api/discovery/probe"] = asyncio.Event()
     looking = asyncio.ensure_future(look(hass, entry))
     await settle(hass, lambda: fake.waiting)
     hass.config_entries.async_remove_subentry(entry, door_of(entry).subentry_id)
-    fake.slow["GET /api/frame.jpeg"].set()
+    fake.slow["POST /api/discovery/probe"].set()
     await looking
     assert [one.unique_id for one in entry.subentries.values()] == ["other"]
 

@@ -1,7 +1,6 @@
 """Entities follow the gateway's events."""
 
 import asyncio
-from datetime import timedelta
 from typing import Any
 from unittest.mock import AsyncMock
 
@@ -14,8 +13,7 @@ from homeassistant.core import HomeAssistant, State
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import device_registry as dr
 from homeassistant.helpers import entity_registry as er
-from homeassistant.util import dt as dt_util
-from pytest_homeassistant_custom_component.common import MockConfigEntry, async_fire_time_changed
+from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.go2py import client
 

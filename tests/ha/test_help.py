@@ -35,10 +35,10 @@ async def test_a_wrong_password_is_put_right(
     flow = await start.json()
     assert flow["step_id"] == "login"
     path = f"/api/repairs/issues/fix/{flow['flow_id']}"
-    fake.refuse["GET /api/streams"] = 500, REFUSED, "unauthorized"
+    fake.trouble = "unauthorized"
     wrong = await (await client.post(path, json={"username": "user", "password": "wrong"})).json()
     assert wrong["errors"] == {"base": "camera_auth"}
-    fake.refuse.clear()
+    fake.trouble = ""
     done = await (await client.post(path, json={"username": "user", "password": "new"})).json()
     assert done["type"] == "create_entry"
     await settle(hass, lambda: fake.streams["door"] == ["rtsp://user:new@camera/1"])

@@ -205,7 +205,7 @@ async def other_cameras(hass: HomeAssistant, cameras: list[OtherCamera], **optio
     async def add(hass: HomeAssistant, entry: ConfigEntry, add_entities: AddEntitiesCallback) -> None:
         add_entities(cameras)
 
-    mock_integration(hass, MockModule("other", async_setup_entry=setup))
+    mock_integration(hass, MockModule("other", async_setup_entry=setup), built_in=False)
     mock_platform(hass, "other.camera", MockPlatform(async_setup_entry=add))
     mock_platform(hass, "other.config_flow")
     other = MockConfigEntry(domain="other", options=options)

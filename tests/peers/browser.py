@@ -1,7 +1,7 @@
 """Chromium with a gateway's pages in it, and everything that the browser complains about."""
 
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -33,9 +33,9 @@ class Complaints:
 
 
 @contextlib.asynccontextmanager
-async def chromium_running(path: Path) -> AsyncIterator[Browser]:
+async def chromium_running(path: Path, *flags: str) -> AsyncIterator[Browser]:
     async with async_playwright() as play:
-        running = await play.chromium.launch(executable_path=str(path), args=FLAGS)
+        running = await play.chromium.launch(executable_path=str(path), args=[*FLAGS, *flags])
         try:
             yield running
         finally:
@@ -43,9 +43,11 @@ async def chromium_running(path: Path) -> AsyncIterator[Browser]:
 
 
 @contextlib.asynccontextmanager
-async def tab(path: Path, script: str = "", **options: Any) -> AsyncIterator[tuple[Page, Complaints]]:
-    """A tab; `script` runs in it before those of a page. `options` go to the context."""
-    async with chromium_running(path) as running:
+async def tab(
+    path: Path, script: str = "", *, flags: Sequence[str] = (), **options: Any
+) -> AsyncIterator[tuple[Page, Complaints]]:
+    """A tab; `script` runs in it before those of a page. `flags` go to the browser, `options` to the context."""
+    async with chromium_running(path, *flags) as running:
         context: BrowserContext = await running.new_context(**options)
         if script:
             await context.add_init_script(script)
@@ -55,6 +57,8 @@ async def tab(path: Path, script: str = "", **options: Any) -> AsyncIterator[tup
         yield page, complaints
 
 
+MICROPHONE = ("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream")
+"""Flags for a browser with one that beeps, and nobody who has to allow it."""
 LIVE = "document.querySelector('go2py-player')?.dataset.phase === 'live'"
 
 

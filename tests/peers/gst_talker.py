@@ -12,7 +12,6 @@ import gi  # type: ignore[import-not-found]  # the system's, not ours
 gi.require_version("Gst", "1.0")
 from gi.repository import GLib, Gst  # type: ignore[import-not-found]  # noqa: E402
 
-
 KEEP = ctypes.CDLL("libgstreamer-1.0.so.0").gst_mini_object_ref
 KEEP.argtypes = [ctypes.c_void_p]
 

@@ -1,25 +1,30 @@
 """The dashboard card in headless Chromium, with a small `hass` in front of a whole gateway."""
 
 import contextlib
+import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.async_api import Page, Route
+from playwright.async_api import Page
 
 from tests.fakes.running import Process
-from tests.peers.browser import tab
+from tests.peers.browser import MICROPHONE, tab
 
 HERE = Path(__file__).parent
 CARD = HERE.parents[1] / "custom_components/go2py/www"
-TYPES = {".js": "text/javascript", ".css": "text/css"}
 PAGE = """<!doctype html><html lang="en"><style>
-  :root { --primary-text-color: #141414; --card-background-color: #fff; --primary-color: #009ac7; --secondary-background-color: #e5e5e5;
-          --divider-color: #e0e0e0; background: #fafafa; font: 14px Roboto, sans-serif; }
-  :root.dark { --primary-text-color: #e1e1e1; --card-background-color: #1c1c1c; --secondary-background-color: #282828; background: #111; }
+  :root {
+    --primary-text-color: #141414; --card-background-color: #fff; --primary-color: #009ac7;
+    --secondary-background-color: #e5e5e5; --line: #e0e0e0; background: #fafafa; font: 14px Roboto, sans-serif;
+  }
+  :root.dark {
+    --primary-text-color: #e1e1e1; --card-background-color: #1c1c1c; --secondary-background-color: #282828;
+    --line: #333; background: #111;
+  }
   body { margin: 16px; max-width: 560px; }
-  ha-card { border-radius: 12px; border: 1px solid var(--divider-color); background: var(--card-background-color); box-sizing: border-box; }
+  ha-card { border-radius: 12px; border: 1px solid var(--line); background: var(--card-background-color); }
 </style><body></body></html>"""
 NO_WEBRTC = """
   const Peer = RTCPeerConnection;
@@ -29,24 +34,19 @@ PLAYER = "document.querySelector('go2py-camera').shadowRoot?.querySelector('go2p
 TALK = {"state": "idle", "reason": "", "level": 0, "by": "", "packets": 0}
 
 
-async def serve(route: Route) -> None:
-    name = route.request.url.split("/card/", 1)[1].partition("?")[0]
-    file = HERE / name if name == "card_page.js" else CARD / name
-    if name:
-        await route.fulfill(path=file, content_type=TYPES[file.suffix])
-    else:
-        await route.fulfill(body=PAGE, content_type="text/html")
-
-
 @contextlib.asynccontextmanager
 async def opened(
     chromium: Path, folder: Path, config: dict[str, Any], script: str = "", setup: Any = None, **options: Any
 ) -> AsyncIterator[tuple[Process, Page]]:
     """A gateway with two cameras and a page with a card; behind the block the browser must not have complained."""
+    site = folder / "www"
+    shutil.copytree(CARD, site / "card")
+    shutil.copy(HERE / "card_page.js", site / "card")
+    (site / "index.html").write_text(PAGE)
     gateway = Process(folder, {"door": "demo:?size=640x360", "yard": "demo:?size=320x180"})
-    async with gateway, tab(chromium, script, permissions=["microphone"], **options) as (page, complaints):
-        await page.route("**/card/**", serve)
-        await page.goto(f"http://127.0.0.1:{gateway.port}/card/")
+    gateway.config["api"]["static_dir"] = str(site)
+    async with gateway, tab(chromium, script, flags=MICROPHONE, **options) as (page, complaints):
+        await page.goto(f"http://127.0.0.1:{gateway.port}/")
         given = {"view": {"talk": TALK}, **(setup or {})}
         show = "async ([config, setup]) => void (await (await import('/card/card_page.js')).show(config, setup))"
         await page.evaluate(show, [{"type": "custom:go2py-camera", **config}, given])
@@ -68,7 +68,8 @@ async def test_it_plays_and_speaks_over_one_connection(chromium: Path, tmp_path:
     async with opened(chromium, tmp_path, {"entities": ["camera.door"]}) as (gateway, page):
         await live(page)
         button = page.get_by_role("button", name="Hold to speak")
-        await button.dispatch_event("pointerdown", {"pointerId": 1, "pointerType": "touch", "button": 0})
+        await button.hover()
+        await page.mouse.down()
         await page.get_by_text("Speak now").wait_for()
         assert await button.get_attribute("aria-pressed") == "true"
         for _ in range(100):
@@ -77,7 +78,7 @@ async def test_it_plays_and_speaks_over_one_connection(chromium: Path, tmp_path:
             await page.wait_for_timeout(100)
         assert (await talk_of(gateway))["packets"]
         await page.screenshot(path=tmp_path / "talking.png")
-        await button.dispatch_event("pointerup", {"pointerId": 1, "pointerType": "touch", "button": 0})
+        await page.mouse.up()
         assert await button.get_attribute("aria-pressed") == "false"
         offers = "hass.sent.filter(one => one.type === 'camera/webrtc/offer').length"
         assert await page.evaluate(offers) == 1, "neither a new offer nor a black moment"
@@ -126,7 +127,7 @@ async def test_privacy_leaves_no_picture(chromium: Path, tmp_path: Path) -> None
     async with opened(chromium, tmp_path, {"entity": "camera.door"}) as (_, page):
         await live(page)
         await page.evaluate("hass.tell({ state: 'off', code: 'paused' })")
-        await page.get_by_text("is switched off for privacy").wait_for()
+        await page.locator("p").filter(has_text="is switched off for privacy").wait_for()
         assert await page.evaluate(f"{PLAYER}.shadowRoot.querySelectorAll('.layer').length") == 0
         await page.evaluate("hass.tell({ state: 'idle' })")
         await live(page)
@@ -164,13 +165,18 @@ async def test_what_the_card_picker_gets(chromium: Path, tmp_path: Path) -> None
             """() => { const { schema, computeLabel } = customElements.get('go2py-camera').getConfigForm();
                  return schema.flatMap(one => one.schema ?? [one]).map(one => computeLabel(one)); }"""
         )
-        assert "Cameras" in labels and not [label for label in labels if label.startswith("form.")]
+        assert "Cameras" in labels
+        assert not [label for label in labels if label.startswith("form.")]
 
 
 @pytest.mark.parametrize("look", ["light", "dark", "narrow"])
 async def test_looks(chromium: Path, tmp_path: Path, look: str) -> None:
     """Several cameras and shortcuts fit any width; a name is text."""
-    config = {"entities": ["camera.door", "camera.yard"], "title": "Outside", "shortcuts": [{"name": "Light", "service": "light.toggle"}]}
+    config = {
+        "entities": ["camera.door", "camera.yard"],
+        "title": "Outside",
+        "shortcuts": [{"name": "Light", "service": "light.toggle"}],
+    }
     names = {"camera.door": "<img src=x onerror=window.canary=1>"}
     size = {"width": 360 if look == "narrow" else 640, "height": 800}
     async with opened(chromium, tmp_path, config, setup={"names": names}, viewport=size) as (_, page):

@@ -10,7 +10,7 @@ from playwright.async_api import Page, Route
 from go2py.api.pages import BUILT_IN
 from tests.peers.browser import tab
 
-SCRIPT = Path(__file__).with_name("player_machine.js")
+SCRIPTS = [Path(__file__).with_name(name) for name in ("player_machine.js", "talk_machine.js")]
 ORIGIN = "http://player.localhost"
 
 
@@ -18,7 +18,8 @@ async def serve(route: Route) -> None:
     """Our modules without a gateway."""
     name = route.request.url.removeprefix(f"{ORIGIN}/")
     if name:
-        await route.fulfill(path=SCRIPT if name == SCRIPT.name else BUILT_IN / name, content_type="text/javascript")
+        scripts = {script.name: script for script in SCRIPTS}
+        await route.fulfill(path=scripts.get(name, BUILT_IN / name), content_type="text/javascript")
     else:
         await route.fulfill(body="<!doctype html>", content_type="text/html")
 
@@ -32,17 +33,18 @@ async def page(chromium: Path) -> AsyncIterator[Page]:
         assert not complaints.found
 
 
-async def test_the_machine(page: Page) -> None:
-    names = re.findall(r'^test\("([^"]+)"', SCRIPT.read_text(), re.MULTILINE)
-    assert len(names) > 15
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.stem)
+async def test_the_machines(page: Page, script: Path) -> None:
+    names = re.findall(r'^test\("([^"]+)"', script.read_text(), re.MULTILINE)
+    assert len(names) > 10
     failures = await page.evaluate(
-        """async (names) => {
-          const { tests } = await import('/player_machine.js');
+        """async ([script, names]) => {
+          const { tests } = await import(script);
           const failed = {};
           for (const name of names) try { tests[name](); } catch (error) { failed[name] = String(error); }
           return failed;
         }""",
-        names,
+        [f"/{script.name}", names],
     )
     assert failures == {}
 

@@ -1,4 +1,4 @@
-"""Programs nobody here wrote speak to a camera over RTSP: ffmpeg announces sound, GStreamer talks on the backchannel."""
+"""Programs nobody here wrote speak to a camera over RTSP: ffmpeg announces sound, GStreamer has the backchannel."""
 
 import asyncio
 import contextlib

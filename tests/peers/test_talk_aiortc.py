@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import pytest
 from aiortc import RTCPeerConnection
+from aiortc.stats import RTCRemoteInboundRtpStreamStats
 
 from go2py.errors import NegotiationError, Unreachable
 from go2py.media.codec import Codec
@@ -81,9 +82,12 @@ async def test_a_microphone_in_the_same_m_line_as_the_sound() -> None:
         await until(lambda: len(one.ear.heard) > 60)
         assert loudest_tone(one.ear.heard) == pytest.approx(700, abs=15)
         assert session.attachment.track("audio") is not None
-        report = await pc.getSenders()[1].getStats()
-        remote = [value for value in report.values() if value.type == "remote-inbound-rtp"]
-        assert remote, "our receiver reports reach it"
+        remote: list[RTCRemoteInboundRtpStreamStats] = []
+        async with asyncio.timeout(20):
+            while not remote:  # our receiver reports reach it
+                await asyncio.sleep(0.1)
+                found = (await pc.getSenders()[1].getStats()).values()
+                remote = [value for value in found if isinstance(value, RTCRemoteInboundRtpStreamStats)]
         assert remote[0].packetsLost == 0
 
 

@@ -145,6 +145,7 @@ def test_nested_values() -> None:
         ("streams: {door: rtsp://a/b} # mine\n", "new", "streams: {door: rtsp://a/b, camera1: new} # mine\n"),
         ("{streams: {door: x:1}}\n", "new", "{streams: {door: x:1, camera1: new}}\n"),
         ("streams: {}\n", "new", "streams: {camera1: new}\n"),
+        ("streams: {}\n", "demo:?fps=5", 'streams: {camera1: "demo:?fps=5"}\n'),
         ("streams: {camera1}\n", "new", "streams: {camera1: new}\n"),
         ("streams: {camera1: }\n", "new", "streams: {camera1: new}\n"),
         (

@@ -45,3 +45,8 @@ def test_lock_names_only_the_public_index(root: Path) -> None:
 def test_supervisor_finds_one_app_and_one_repository(files: list[str]) -> None:
     """Supervisor reads every file of these names, wherever it lies, as an app or a repository."""
     assert {name for name in files if SUPERVISOR_READS.search(name)} <= {"addon/config.yaml", "repository.yaml"}
+
+
+def test_the_card_has_the_player_of_the_pages(root: Path) -> None:
+    """Two copies, since each is installed without the other; `scripts/card` makes them equal."""
+    subprocess.run([root / "scripts/card", "--check"], check=True)

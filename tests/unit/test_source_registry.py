@@ -25,6 +25,14 @@ def test_schemes_to_come_say_so() -> None:
         dial(SourceUrl("ffmpeg:cam#audio=opus"))
 
 
+def test_ffmpeg_that_would_only_copy_is_not_needed() -> None:
+    camera = dial(SourceUrl("rtsp://h/s"))
+    assert dial(SourceUrl("ffmpeg:rtsp://h/s")).key == camera.key
+    assert dial(SourceUrl("ffmpeg:rtsp://h/s#query=log_level=debug")).key == camera.key
+    with pytest.raises(Unsupported, match="ffmpeg: is not spoken by go2py yet"):
+        dial(SourceUrl("ffmpeg:rtsp://h/s#video=h264"))
+
+
 @pytest.mark.parametrize("text", ["", "cam", "gopher://u:s3cret@h/"])
 def test_unknown_schemes_are_told_without_their_secrets(text: str) -> None:
     with pytest.raises(Unsupported, match="streams: unsupported scheme") as caught:

@@ -87,7 +87,10 @@ class EventsEndpoint:
             client.put(text)
 
     def _snapshot(self) -> str:
-        streams = {name: describe(stream) for name, stream in self._context.registry}
+        streams = {
+            name: describe(stream) | {"play": self._context.play.status(name)}
+            for name, stream in self._context.registry
+        }
         return _message("snapshot", time.time(), {"schema": SCHEMA, "streams": streams})
 
 

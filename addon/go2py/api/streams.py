@@ -14,7 +14,7 @@ from ..streams.stream import Stream
 from .caller import caller_of
 from .context import AppContext
 from .play import PlayEndpoints
-from .respond import error, json_response, ok, parse_json, read_text
+from .respond import CODE, error, json_response, ok, parse_json, read_text
 from .routes import ANY, Route
 
 JSON = "application/json"
@@ -118,7 +118,7 @@ class StreamEndpoints:
                 caller_of(request).reader("probe", "http"), wants_from_query(request.query.items())
             )
         except (SourceError, NegotiationError) as refusal:
-            return error(500, str(refusal))
+            return error(500, str(refusal), {CODE: refusal.code})
         try:
             return json_response(stream_info(stream), pretty=True)
         finally:

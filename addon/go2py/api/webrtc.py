@@ -24,6 +24,7 @@ SDP = "application/sdp"
 FORM = "application/x-www-form-urlencoded"
 FRAGMENT = "application/trickle-ice-sdpfrag"
 
+MAX_PRIORITY = 100
 MAX_BODY = 2 * SDP_BYTES
 """Base64 and JSON make an SDP longer."""
 
@@ -75,7 +76,7 @@ class WebRtcEndpoint:
         servers = parse_ice_servers(ice_servers)
         service = await self._context.webrtc()
         reader = caller_of(request).reader(format_name, "http")
-        return await service.answer(stream, sdp, reader, ice_servers=servers)
+        return await service.answer(stream, sdp, reader, ice_servers=servers, priority=priority_of(request))
 
     async def _session(self, request: web.Request) -> Session | None:
         return (await self._context.webrtc()).sessions.get(request.query["id"])
@@ -154,6 +155,12 @@ class RtspToWebRtcEndpoints:
 def _tag(session: Session) -> str:
     """Names the ICE session, which a restart replaces."""
     return f'"{session.transport.ufrag}"'
+
+
+def priority_of(request: web.Request) -> int:
+    """Of what the caller will say, against others who speak: 0 to 100, by the query."""
+    text = request.query.get("priority", "")
+    return min(int(text), MAX_PRIORITY) if text.isascii() and text.isdigit() and len(text) < 4 else 0
 
 
 def from_form(body: str) -> str:

@@ -20,6 +20,7 @@ from .ice_servers import parse_ice_servers
 from .respond import SDP_BYTES, dump, parse_json
 from .routes import Route
 from .sockets import Sockets
+from .webrtc import priority_of
 
 if TYPE_CHECKING:
     from ..outputs.webrtc.session import Session
@@ -180,6 +181,7 @@ class Conversation:
             ice_servers=parse_ice_servers(ice_servers),
             trickle=True,
             rotation=wanted_rotation(self._request.query),
+            priority=priority_of(self._request),
         )
         if self._request.query.get("close") == "1":
             self._peers.append(session)

@@ -44,10 +44,12 @@ class Talker:
         if voice is not None and not voice.closed:
             voice.push(units)
             return
-        self._waiting = [*self._waiting, *units][-PATIENCE:]
         loop = asyncio.get_running_loop()
-        if self._finding is None and loop.time() >= self._retry_at:
+        if self._finding is None:
+            if loop.time() < self._retry_at:
+                return
             self._finding = loop.create_task(self._begin(), name=f"find a camera's ear for {self.name}")
+        self._waiting = [*self._waiting, *units][-PATIENCE:]
 
     def close(self) -> None:
         """Fall silent for good; safe to call more than once."""

@@ -12,6 +12,7 @@ from .facts import PROFILES, facts
 from .reader import Attachment, Receiver
 from .session import Session
 from .slot import Slot
+from .source import Offer
 from .stream import Stream
 from .track import Track
 
@@ -115,10 +116,18 @@ def _receivers(slot: Slot, session: Session, stream: Stream) -> dict[str, Any]:
             receiver["gop_cut"] = True
         receivers.append(_without_empty(receiver))
     return {
-        "medias": [offer.label() for offer in slot.offers or () if offer.direction != "hidden"],
+        "medias": _medias(slot, session),
         "receivers": receivers,
         "bytes_recv": session.intake.bytes,
     }
+
+
+def _medias(slot: Slot, session: Session) -> list[str]:
+    """What the camera sends, and, once that is known, what it takes: clients look here whether it can be spoken to."""
+    offers = [offer for offer in slot.offers or () if offer.direction != "hidden"]
+    if session.talk is not None and session.talk.codecs and all(one.direction != "sendonly" for one in offers):
+        offers.append(Offer(session.talk.codecs, "sendonly"))
+    return [offer.label() for offer in offers]
 
 
 def _family(track: Track) -> list[tuple[Track, Track | None]]:

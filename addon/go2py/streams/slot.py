@@ -27,6 +27,13 @@ class Slot:
     mirror: bool = False
 
     @property
+    def code(self) -> str:
+        """What is wrong with the source now, as errors tell programs; empty: nothing known."""
+        if self.session is not None:
+            return self.session.code
+        return self.error.code if self.error is not None else ""
+
+    @property
     def offers(self) -> tuple[Offer, ...] | None:
         """What the source offers to this stream, in the places that its session counts by; None while not known."""
         if self.session is None or self.session.offers is None:

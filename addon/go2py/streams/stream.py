@@ -127,7 +127,10 @@ class Stream:
         if not wants or any(isinstance(one, tuple) for one in known):
             return NegotiationError(f"streams: {mismatch_text(known, wants)}")
         if errors:
-            return SourceError(f"streams: {', '.join(errors)}")
+            refusal = SourceError(f"streams: {', '.join(errors)}")
+            codes = {slot.code for slot in self.slots} - {""}
+            refusal.code = codes.pop() if len(codes) == 1 else refusal.code
+            return refusal
         return SourceError("streams: unknown error: the stream has no sources")
 
     def _attach(self, info: ReaderInfo, wants: Sequence[Want], plan: Plan) -> Attachment:

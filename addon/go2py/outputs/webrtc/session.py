@@ -192,12 +192,13 @@ class WebRtcService:
         ice_servers: Sequence[IceServer] | None = None,
         trickle: bool = False,
         rotation: int | None = None,
+        priority: int = 0,
     ) -> tuple[str, Session]:
         """Attach a viewer to `stream` and answer its offer.
 
         With `trickle` the answer has no candidates: `Session.trickle` hands them on. Without, it waits for all of
-        them. `rotation` in degrees clockwise replaces the stream's. Raises `ProtocolError`, `NegotiationError` or
-        `SourceError`, and nothing is left of the viewer then.
+        them. `rotation` in degrees clockwise replaces the stream's; `priority` is that of its microphone. Raises
+        `ProtocolError`, `NegotiationError` or `SourceError`, and nothing is left of the viewer then.
         """
         offer = sdp.parse_offer(offer_sdp)
         slots = slots_of(offer)
@@ -209,7 +210,7 @@ class WebRtcService:
             undo.callback(transport.close)
             viewer = Viewer(transport, attachment, going, self._pacer)
             if said := spoken(slots):
-                talker = Talker(stream.find_talk, "webrtc")
+                talker = Talker(stream.find_talk, "webrtc", priority=priority)
                 viewer.microphone = Microphone(said, talker, attachment)
             session = Session(attachment, transport, viewer, offer, self._forget)
             undo.callback(session.close, "the offer could not be answered")

@@ -7,6 +7,7 @@ to in the viewing session: extended as it runs, or, where the camera refuses tha
 import asyncio
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from time import monotonic
 from typing import override
 
 from ...errors import Busy, ProtocolError, SourceError, Unauthorized, Unreachable, Unsupported
@@ -30,6 +31,8 @@ FIND_SECONDS = 8.0
 OPEN_SECONDS: dict[Way, float] = {"own": 2.5, "extend": 1.5, "reopen": 3.5}
 """For each way where there are others; 7 s together."""
 ALONE_SECONDS = 7.0
+REST = 300.0
+"""Seconds for which viewers are spared after their connection was opened anew in vain: another app may be speaking."""
 
 
 class RtspBackchannel(Backchannel):
@@ -70,11 +73,12 @@ class RtspBackchannel(Backchannel):
                 self._begin(outlet, codec)
             except Unauthorized, Unsupported:
                 raise
-            except TimeoutError:
-                failure = failure or Unreachable(f"{self._url.address} does not answer in time")
-            except (SourceError, ProtocolError) as error:
-                _log.info("%s cannot be spoken to (%s): %s", self._url.address, way, error)
-                failure = failure or error
+            except (SourceError, ProtocolError, TimeoutError) as error:
+                _log.info("%s cannot be spoken to (%s): %s", self._url.address, way, str(error) or "no answer in time")
+                late = Unreachable(f"{self._url.address} does not answer in time")
+                failure = failure or (late if isinstance(error, TimeoutError) else error)
+                if way == "reopen":
+                    self._ear.futile = monotonic()
             else:
                 self._ear.way = way if viewing is not None else self._ear.way
                 return
@@ -96,11 +100,12 @@ class RtspBackchannel(Backchannel):
         self._ear.forget()
         if outlet is not None:
             outlet.pause()
+        viewing = self._viewing()
         try:
             if own is not None:
                 await own.close()
-            elif outlet is not None:
-                await self._release(outlet)
+            elif viewing is not None:
+                await self._release(viewing)
         finally:
             if staying is not None:
                 staying.cancel()
@@ -154,6 +159,8 @@ class RtspBackchannel(Backchannel):
             ways = ["extend", "reopen", "own"]
         if self._ear.track is not None and not extensible(self._ear.track.tool):
             ways.remove("extend")
+        if monotonic() - self._ear.futile < REST:
+            ways.remove("reopen")
         return sorted(ways, key=lambda way: way != self._ear.way)
 
     async def _opened(self, way: Way) -> Outlet:
@@ -223,10 +230,8 @@ class RtspBackchannel(Backchannel):
 
     # Ending
 
-    async def _release(self, outlet: Outlet) -> None:
-        viewing = self._viewing()
-        if viewing is None or viewing.outlet is not outlet:
-            return
+    async def _release(self, viewing: RtspSource) -> None:
+        """Also what an opening left behind that was given up."""
         if not await viewing.release():
             _log.info("%s ended the picture with the talk; opening it again", self._url.address)
             self._mending = asyncio.get_running_loop().create_task(self._mend(), name="RTSP reopen")

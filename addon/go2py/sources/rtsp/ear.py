@@ -49,6 +49,8 @@ class Ear:
     track: BackTrack | None = None
     way: Way | None = None
     separable: bool | None = None
+    futile: float = float("-inf")
+    """When the viewing connection was last made anew and the camera refused the backchannel all the same."""
     asked: asyncio.Future[Outlet] | None = None
     """Whoever opens the viewing connection is to set up `track` too, and to hand it over here."""
     make_way: Callable[[], Awaitable[None]] | None = None

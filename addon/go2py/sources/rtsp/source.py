@@ -57,7 +57,7 @@ class RtspSource(Source):
         try:
             await self._begin(sorted(wanted), sink)
             self.playing = True
-            self._hand_over()
+            await self._hand_over()
             await self._watch(self._conversation.connected())
         finally:
             self.playing = False
@@ -71,16 +71,16 @@ class RtspSource(Source):
     # The backchannel in this session
 
     async def extend(self, track: BackTrack) -> Outlet:
-        """Add it to the session while it plays. Raises `SourceError`, `ProtocolError`."""
+        """Add it to the session while it plays. Undone by `release`, also where it failed. Raises `SourceError`,
+        `ProtocolError`."""
         if not self.playing:
             raise Unreachable(f"{self._conversation.url.address} is not being watched")
-        outlet = await set_up(self._conversation, track, self._incoming.transport)
+        self.outlet = outlet = await set_up(self._conversation, track, self._incoming.transport)
         try:
             await self._conversation.play(backchannel=True)
         except BaseException:
-            outlet.close()
+            outlet.close()  # still to be released, but never to be used
             raise
-        self.outlet = outlet
         return outlet
 
     async def release(self) -> bool:
@@ -209,10 +209,14 @@ class RtspSource(Source):
                 raise
             self._ear.refuse(error)
 
-    def _hand_over(self) -> None:
+    async def _hand_over(self) -> None:
         asked, self._ear.asked = self._ear.asked, None
-        if asked is not None and not asked.done() and self.outlet is not None:
+        if self.outlet is None:
+            return
+        if asked is not None and not asked.done():
             asked.set_result(self.outlet)
+        else:
+            await self.release()  # who asked has given up
 
     # Playing
 

@@ -12,6 +12,8 @@ const DELAY_SHOWN = 1;
 const OLD = 3;
 /** Below this width there is room for a symbol only. */
 const ROOMY = 220;
+/** Below this the button to speak would cover the others. */
+const SLIM = 440;
 /** @type {Partial<Record<import("./machine.js").Phase, string>>} */
 const SYMBOLS = { live: "●", stills: "◐", stalled: "◐", connecting: "○", reconnecting: "○", offline: "○", gateway: "○", missing: "○" };
 /** @type {Partial<Record<import("./machine.js").Phase, Parameters<typeof icon>[0]>>} */
@@ -66,6 +68,7 @@ export class Overlay {
     if (host.dataset.mode !== (view.mode ?? "")) host.dataset.mode = view.mode ?? "";
     this.bar.hidden = !waiting || view.phase === "missing" || view.phase === "off";
     host.classList.toggle("dimmed", DIMMED.has(view.phase));
+    host.classList.toggle("slim", host.clientWidth > 0 && host.clientWidth < SLIM);
     host.classList.toggle("small", host.clientWidth > 0 && host.clientWidth < ROOMY);
     const [line1, line2, line3] = this.#lines(view, now);
     const wordy = waiting && (DIMMED.has(view.phase) || now - view.since >= WORDS_AFTER);

@@ -1,4 +1,4 @@
-"""A camera of its own process, as `python -m tests.ha.onvif_camera ADDRESS USER PASSWORD`, until standard input ends.
+"""A camera as a process: `python -m tests.fakes.onvif_camera ADDRESS USER PASSWORD`, until standard input ends.
 
 It runs in the gateway's environment, whose code its RTSP is made of, and answers searches on its network.
 """
@@ -6,10 +6,10 @@ It runs in the gateway's environment, whose code its RTSP is made of, and answer
 import asyncio
 import sys
 
-from tests.fakes.onvif_device import Device, FakeProfile
-from tests.fakes.onvif_device import Script as DeviceScript
-from tests.fakes.rtsp_camera import Camera
-from tests.fakes.rtsp_camera import Script as CameraScript
+from .onvif_device import Device, FakeProfile
+from .onvif_device import Script as DeviceScript
+from .rtsp_camera import Camera
+from .rtsp_camera import Script as CameraScript
 
 
 async def main(host: str, user: str, password: str) -> None:
