@@ -28,6 +28,8 @@ PARALLEL_UPDATES = 0
 _FRAME_SECONDS = 9.0
 """Home Assistant gives a picture 10 s, the camera's start included."""
 _LAST_GOOD_SECONDS = 10.0
+_REASON_SECONDS = 75.0
+"""From one reason to the next: Home Assistant keeps this attribute in its registry, and warns of 100 changes an hour."""
 _ORIENTATIONS = {
     0: Orientation.NO_TRANSFORM,
     90: Orientation.ROTATE_RIGHT,
@@ -64,6 +66,7 @@ class Go2pyCamera(Go2pyEntity, CameraEntity):
     """
 
     _attr_supported_features = CameraEntityFeature.STREAM | CameraEntityFeature.ON_OFF
+    _unrecorded_attributes = frozenset({"reason"})
 
     def __init__(self, coordinator: Go2pyCoordinator, camera: Camera, key: str = "") -> None:
         CameraEntity.__init__(self)
@@ -74,6 +77,7 @@ class Go2pyCamera(Go2pyEntity, CameraEntity):
         self._last: dict[Size, tuple[float, bytes]] = {}
         self._moving: set[ClientResponse] = set()
         """MJPEG that passes through."""
+        self._reason, self._reason_since = "", -_REASON_SECONDS
         self._look = True, camera.rotate
         """Whether there is a picture, and how it is turned."""
         self._take_over()
@@ -91,8 +95,8 @@ class Go2pyCamera(Go2pyEntity, CameraEntity):
     @property
     @override
     def capability_attributes(self) -> dict[str, Any] | None:
-        """Why there is no picture; other attributes are hidden while the entity is unavailable."""
-        return {"reason": self._problem} if self._problem else None
+        """Why there is no picture, in a word; other attributes are hidden while the entity is unavailable."""
+        return {"reason": self._reason} if self._reason else None
 
     @callback
     @override
@@ -104,6 +108,7 @@ class Go2pyCamera(Go2pyEntity, CameraEntity):
         stream = self.gateway_stream
         self._attr_is_streaming = bool(stream and stream.viewers)
         self._attr_is_on = not (stream and stream.paused)
+        self._note_reason(stream.problem_code if stream else "")
         if _CAPABILITIES is not None:
             hears = self.coordinator.talkers.knows(self.stream_name)
             self._attr_camera_entity_capabilities = _CAPABILITIES(two_way_audio=hears)
@@ -112,6 +117,14 @@ class Go2pyCamera(Go2pyEntity, CameraEntity):
             self._look = look
             self._last.clear()
             self._end_stream()
+
+    def _note_reason(self, code: str) -> None:
+        """One that comes too soon after another is left to the next attempt."""
+        if code and code != self._reason:
+            if time.monotonic() - self._reason_since < _REASON_SECONDS:
+                return
+            self._reason_since = time.monotonic()
+        self._reason = code
 
     @override
     async def async_will_remove_from_hass(self) -> None:

@@ -14,14 +14,14 @@ from .const import DOMAIN
 
 _FOLDER: Final = Path(__file__).parent / "www"
 _PATH: Final = f"/{DOMAIN}/card-"
-"""Before the version, which is part of the path: all files of the card are exchanged together, none comes from a cache."""
+"""Before the version, which is part of the path: the card's files are exchanged together, none comes from a cache."""
 
 
 async def serve(hass: HomeAssistant) -> None:
     """Serve the card and have dashboards load it.
 
-    A resource of the dashboards, where these are kept by Home Assistant: it reaches cast devices, too. Else, as in YAML, a
-    script of every page.
+    A resource of the dashboards, where Home Assistant keeps these: it reaches cast devices, too. Else, as in YAML,
+    a script of every page.
     """
     path = _PATH + await hass.async_add_executor_job(_fingerprint)
     await hass.http.async_register_static_paths([StaticPathConfig(path, str(_FOLDER), cache_headers=True)])

@@ -112,7 +112,7 @@ class Speaker(TalkEntity, MediaPlayerEntity, RestoreEntity):
         self._attr_media_position = self._attr_media_duration = None
         self._attr_media_title = None
         if play.state in _STATES:
-            self._attr_media_title = self._title[1] if play.title == self._title[0] else name_of(play.title)
+            self._attr_media_title = (self._title[1] if play.title == self._title[0] else name_of(play.title)) or None
             if play.duration:
                 self._attr_media_duration = round(play.duration)
                 self._attr_media_position = round(play.position)

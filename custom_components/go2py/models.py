@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
-IDLE, LIVE, WAITING, REFUSED = "idle", "live", "waiting", "refused"
+IDLE, CONNECTING, LIVE, WAITING, REFUSED = "idle", "connecting", "live", "waiting", "refused"
 OFF = "off"
 _NO_VIEWERS = frozenset({"preload", "probe", "plan"})
 """Formats of readers behind which nobody looks."""
@@ -30,6 +30,17 @@ class Source:
             int(data.get("restarts", 0)),
             str(data.get("code", "")),
         )
+
+    @property
+    def failed(self) -> bool:
+        """It brings no picture, also while the next attempt is under way."""
+        return self.state in {WAITING, REFUSED} or (self.state == CONNECTING and bool(self.reason))
+
+    def after(self, old: Self) -> Self:
+        """This as what `old` became: an attempt does not end what was wrong, a picture does."""
+        if self.state == CONNECTING and not self.reason:
+            return replace(self, reason=old.reason, code=old.code)
+        return self
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,14 +122,16 @@ class Stream:
     @property
     def problem(self) -> str:
         """Why no picture comes, as a sentence; empty while any source may bring one, or none is to."""
-        if self.paused or any(source.state not in {WAITING, REFUSED} for source in self.sources):
+        if self.paused or any(not source.failed for source in self.sources):
             return ""
         return next((source.reason for source in self.sources if source.reason), "")
 
     @property
     def problem_code(self) -> str:
         """The same in a word."""
-        return next((source.code for source in self.sources if source.reason), "") if self.problem else ""
+        if not self.problem:
+            return ""
+        return next(source.code or "failed" for source in self.sources if source.reason)
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,7 +237,8 @@ class Streams(dict[str, Stream]):
         """Streams with the same camera share the connection."""
         touched = {name: stream for name, stream in self.items() if any(old.id == new.id for old in stream.sources)}
         for name, stream in touched.items():
-            self[name] = replace(stream, sources=tuple(new if old.id == new.id else old for old in stream.sources))
+            sources = tuple(new.after(old) if old.id == new.id else old for old in stream.sources)
+            self[name] = replace(stream, sources=sources)
         return frozenset(touched)
 
 

@@ -7,9 +7,10 @@ from urllib.parse import quote, unquote, urlencode
 from homeassistant.components import media_source
 from homeassistant.components.media_player import async_process_play_media_url
 from homeassistant.core import HomeAssistant
+from homeassistant.exceptions import ServiceValidationError
 from yarl import URL
 
-from .const import CONF_APP
+from .const import CONF_APP, DOMAIN
 from .coordinator import Go2pyCoordinator
 
 _SPOKEN: Final = "/api/tts_proxy/"
@@ -24,7 +25,12 @@ async def address_of(hass: HomeAssistant, gateway: Go2pyCoordinator, media_id: s
     if media_source.is_media_source_id(media_id):
         media_id = (await media_source.async_resolve_media(hass, media_id, player)).url
     in_app = CONF_APP in gateway.config_entry.data
-    return async_process_play_media_url(hass, media_id, for_supervisor_network=in_app)
+    try:
+        return async_process_play_media_url(hass, media_id, for_supervisor_network=in_app)
+    except (ValueError, IndexError) as error:  # no address, or empty
+        raise ServiceValidationError(
+            translation_domain=DOMAIN, translation_key="odd_sound", translation_placeholders={"address": media_id}
+        ) from error
 
 
 def spoken(message: str, engine: str) -> str:

@@ -1,6 +1,7 @@
 """Which cameras can be spoken to: found out once each, and what they get then."""
 
 import asyncio
+from abc import abstractmethod
 from collections.abc import Callable
 from typing import Final, override
 
@@ -113,9 +114,9 @@ class TalkEntity(Go2pyEntity):
 
     _told: object = None
 
+    @abstractmethod
     def told(self) -> object:
         """What it shows of that, as something that can be compared."""
-        raise NotImplementedError
 
     @callback
     @override

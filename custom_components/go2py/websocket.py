@@ -33,8 +33,8 @@ def register(hass: HomeAssistant) -> None:
 def subscribe_camera(hass: HomeAssistant, connection: websocket_api.ActiveConnection, message: dict[str, Any]) -> None:
     """Tell how a camera is and how it stands with speaking to it, now and whenever that changes.
 
-    An event is `{state, reason, code, sound, talk}`: `state` is that of the stream's best source (docs/events.md), `off`
-    or `gateway`; `talk` is null where the camera cannot be spoken to.
+    An event is `{state, reason, code, sound, talk}`: `state` is that of the stream's best source (docs/events.md),
+    `off` or `gateway`; `talk` is null where the camera cannot be spoken to.
     """
     entity_id, number = message["entity_id"], message["id"]
     if camera_for(hass, connection.user, entity_id) is None:
@@ -96,6 +96,8 @@ def view_of(camera: Go2pyCamera | None) -> dict[str, Any]:
     if camera is None or (stream := camera.gateway_stream) is None:
         return view
     talk = camera.coordinator.data.talk(camera.stream_name)
+    if talk is None and camera.coordinator.talkers.knows(camera.stream_name):
+        talk = {"state": IDLE}
     view |= {"sound": bool(stream.audio.codec), "talk": dict(talk) if talk is not None else None}
     if stream.paused:
         return view | {"state": OFF, "code": "paused"}

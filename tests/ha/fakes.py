@@ -65,6 +65,8 @@ class FakeGateway:
         """What they asked for when they came."""
         self.asked: list[str] = []
         """`METHOD path?query` of requests that change something or take a picture; after that of a stream its sources."""
+        self.enquiries: list[str] = []
+        """Streams of which somebody asked whether they can be spoken to: those that bring a picture, at any time."""
         self.listeners: set[web.WebSocketResponse] = set()
         self.viewers: set[web.WebSocketResponse] = set()
         app = web.Application(middlewares=[self._door])
@@ -220,7 +222,7 @@ class FakeGateway:
 
     async def _talk(self, request: web.Request) -> web.Response:
         name = request.query["src"]
-        self.asked.append(f"GET {request.path_qs}")
+        self.enquiries.append(name)
         number = self.numbers.get(name, 1)
         if not self.hears.get(name):
             self.talks.pop(number, None)
@@ -250,8 +252,8 @@ class FakeGateway:
         socket = web.WebSocketResponse()
         await socket.prepare(request)
         streams = {name: self._describe(sources, name) for name, sources in self.streams.items()}
+        self.listeners.add(socket)  # first: who has the snapshot misses nothing
         await socket.send_json({"type": "snapshot", "time": 0, "data": {"schema": self.schema, "streams": streams}})
-        self.listeners.add(socket)
         async for _ in socket:
             pass
         self.listeners.discard(socket)

@@ -1,11 +1,11 @@
-"""What the dashboard card needs of the integration: its files, how a camera is, and the picture through Home Assistant."""
+"""What the dashboard card needs: its files, how a camera is, and the picture through Home Assistant."""
 
 import asyncio
 from datetime import timedelta
 from typing import Any
 
 import pytest
-from aiohttp import ClientWebSocketResponse, WSMsgType
+from aiohttp import ClientWebSocketResponse
 from aiohttp.test_utils import TestClient
 from homeassistant.components.frontend import DATA_EXTRA_MODULE_URL, UrlManager
 from homeassistant.components.http.auth import async_sign_path

@@ -13,6 +13,7 @@ from homeassistant.core import HomeAssistant, State
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import device_registry as dr
 from homeassistant.helpers import entity_registry as er
+from homeassistant.helpers.event import async_track_state_change_event
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.go2py import client
@@ -39,9 +40,9 @@ async def test_unavailable_with_the_reason_and_back(hass: HomeAssistant, fake: F
     entry = await setup(hass, fake)
     assert state(hass, "camera.door").state == "idle"
     assert state(hass, "binary_sensor.door_connectivity").state == "on"
-    await fake.source_state("waiting", "camera: no answer", restarts=2)
+    await fake.source_state("waiting", "camera: no answer", restarts=2, code="unreachable")
     await settle(hass, lambda: hass.states.is_state("camera.door", STATE_UNAVAILABLE))
-    assert state(hass, "camera.door").attributes["reason"] == "camera: no answer"
+    assert state(hass, "camera.door").attributes["reason"] == "unreachable"
     assert state(hass, "binary_sensor.door_connectivity").state == "off"
     assert state(hass, "binary_sensor.door_connectivity").attributes["reason"] == "camera: no answer"
     assert state(hass, "sensor.door_last_error").state == "camera: no answer"
@@ -51,6 +52,35 @@ async def test_unavailable_with_the_reason_and_back(hass: HomeAssistant, fake: F
     assert state(hass, "binary_sensor.door_connectivity").state == "off"  # nobody looked since
     await fake.source_state("live")
     await settle(hass, lambda: hass.states.is_state("binary_sensor.door_connectivity", "on"))
+    await hass.config_entries.async_unload(entry.entry_id)
+
+
+async def test_a_camera_that_is_tried_again_and_again(
+    hass: HomeAssistant, fake: FakeGateway, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It goes once, whatever each attempt says, and Home Assistant's registry is left in peace."""
+    entry = await setup(hass, fake)
+    states: list[str] = []
+    async_track_state_change_event(
+        hass, "camera.door", lambda event: states.append(event.data["new_state"].state if event.data["new_state"] else "")
+    )
+    for attempt in range(300):
+        await fake.source_state("connecting", restarts=attempt)
+        code = ("unreachable", "closed")[attempt % 2]
+        await fake.source_state("waiting", f"attempt {attempt}", restarts=attempt, code=code)
+    last = "attempt 299"
+    await settle(hass, lambda: state(hass, "sensor.door_last_error").state == last)
+    assert state(hass, "binary_sensor.door_connectivity").attributes["reason"] == last
+    assert state(hass, "camera.door").attributes["reason"] == "unreachable"
+    assert set(states) <= {STATE_UNAVAILABLE}
+    for _ in range(120):  # a picture in between is no excuse
+        await fake.source_state("live")
+        await fake.source_state("waiting", "gone again", code="unreachable")
+    await settle(hass, lambda: state(hass, "sensor.door_last_error").state == "gone again")
+    await fake.source_state("live", restarts=1)
+    await settle(hass, lambda: hass.states.is_state("camera.door", "idle"))
+    assert "reason" not in state(hass, "camera.door").attributes
+    assert "too often" not in caplog.text
     await hass.config_entries.async_unload(entry.entry_id)
 
 

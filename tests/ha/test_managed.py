@@ -101,7 +101,7 @@ async def test_from_nothing_to_a_picture(
     done = await by_hand(hass)
     entry = done["result"]
     assert (dict(entry.data), entry.state) == ({"managed": True}, ConfigEntryState.LOADED)
-    ((_, line),) = gateways(config).items()
+    line = gateways(config)[await alone(hass, config)]
     client = entry.runtime_data.client
     secret = client._password
     assert len(secret) > 40

@@ -12,11 +12,10 @@ from homeassistant.exceptions import HomeAssistantError, ServiceValidationError,
 from homeassistant.helpers import entity_registry as er
 from homeassistant.helpers import issue_registry as ir
 from homeassistant.setup import async_setup_component
-from pytest_homeassistant_custom_component.common import MockConfigEntry, mock_restore_cache_with_extra_data
+from pytest_homeassistant_custom_component.common import MockConfigEntry
 from pytest_homeassistant_custom_component.typing import WebSocketGenerator
 
 from custom_components.go2py import talkers
-from custom_components.go2py.media_player import Loudness
 from custom_components.go2py.sounds import factor_of, name_of
 
 from .conftest import entry_for, settle
@@ -63,21 +62,21 @@ async def test_asked_once_and_only_when_live(hass: HomeAssistant, fake: FakeGate
     fake.hears["door"], fake.state = True, "idle"
     entry = await setup(hass, fake)
     assert hass.states.get(SPEAKER) is None
-    assert not any("/api/talk" in line for line in fake.asked)  # its owner may not want it woken
+    assert not fake.enquiries  # its owner may not want it woken
     await fake.source_state("live")
     await settle(hass, lambda: hass.states.is_state(SPEAKER, "idle"))
     await fake.source_state("idle")
     await fake.source_state("live")
     await settle(hass, lambda: entry.runtime_data.data["door"].live)
-    assert fake.asked.count("GET /api/talk?src=door") == 1
+    assert fake.enquiries.count("door") == 1
     await hass.config_entries.async_unload(entry.entry_id)
 
 
 async def test_a_camera_that_does_not_hear(hass: HomeAssistant, fake: FakeGateway) -> None:
     entry = await setup(hass, fake)
-    await settle(hass, lambda: "GET /api/talk?src=door" in fake.asked)
+    await settle(hass, lambda: "door" in fake.enquiries)
     await fake.drop()  # it is asked again when the gateway is back
-    await settle(hass, lambda: fake.asked.count("GET /api/talk?src=door") == 2)
+    await settle(hass, lambda: fake.enquiries.count("door") == 2)
     await hass.async_block_till_done()
     assert hass.states.get(SPEAKER) is None
     assert entry.runtime_data.data.talk("door") is None
@@ -90,7 +89,7 @@ async def test_known_from_the_snapshot(hass: HomeAssistant, fake: FakeGateway) -
     entry = await setup(hass, fake)
     assert state(hass, SPEAKER).state == "playing"
     assert state(hass, SPEAKER).attributes["media_title"] == "bell.wav"
-    assert not any("/api/talk" in line for line in fake.asked)
+    assert not fake.enquiries
     await hass.config_entries.async_unload(entry.entry_id)
 
 
@@ -142,19 +141,21 @@ async def test_one_that_cannot_be_asked_is_asked_later(
 
 
 async def test_asked_again_when_the_sources_changed_meanwhile(
-    hass: HomeAssistant, fake: FakeGateway, monkeypatch: pytest.MonkeyPatch
+    hass: HomeAssistant, fake: FakeGateway, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(talkers, "_RETRY_SECONDS", 0.2)
     fake.refuse["GET /api/talk"] = 500, "streams: camera: no answer", "unreachable"
     fake.hears["door"] = True
+    caplog.set_level("DEBUG", logger="custom_components.go2py")
     entry = await setup(hass, fake)
+    await settle(hass, lambda: "asked again later" in caplog.text)
     fake.numbers["door"] = 5
     fake.refuse.clear()
     described = fake._describe(fake.streams["door"], "door")
     await fake.tell("stream.changed", stream="door", **described)
     await settle(hass, lambda: hass.states.is_state(SPEAKER, "idle"))
     await asyncio.sleep(0.4)
-    assert fake.asked.count("GET /api/talk?src=door") == 1
+    assert fake.enquiries.count("door") == 1
     await hass.config_entries.async_unload(entry.entry_id)
 
 
@@ -176,7 +177,7 @@ async def test_the_frontend_is_told(
     fake.numbers["yard"] = 2
     fake.streams["yard"] = ["rtsp://yard"]
     await fake.tell("stream.added", stream="yard", **fake._describe(fake.streams["yard"], "yard"))
-    await settle(hass, lambda: hass.states.is_state(SPEAKER, "idle") and "GET /api/talk?src=yard" in fake.asked)
+    await settle(hass, lambda: hass.states.is_state(SPEAKER, "idle") and "yard" in fake.enquiries)
     client = await hass_ws_client(hass)
     enable = {"domain": "camera", "preview_feature": "two_way_audio", "enabled": True}
     await client.send_json_auto_id({"type": "labs/update", **enable})
@@ -345,11 +346,16 @@ async def test_volume(hass: HomeAssistant, fake: FakeGateway, entry: MockConfigE
     await hass.config_entries.async_unload(entry.entry_id)
 
 
-async def test_volume_is_remembered(hass: HomeAssistant, fake: FakeGateway) -> None:
-    mock_restore_cache_with_extra_data(hass, [(State(SPEAKER, STATE_UNAVAILABLE), Loudness(0.3, True).as_dict())])
-    fake.hears["door"] = True
-    entry = await setup(hass, fake)
+async def test_volume_is_remembered(hass: HomeAssistant, fake: FakeGateway, entry: MockConfigEntry) -> None:
+    await act(hass, "volume_set", volume_level=0.3)
+    await act(hass, "volume_mute", is_volume_muted=True)
+    await fake.source_state("waiting", "camera: no answer")  # whose speaker shows nothing then
+    await settle(hass, lambda: hass.states.is_state(SPEAKER, STATE_UNAVAILABLE))
+    await hass.config_entries.async_unload(entry.entry_id)
+    await hass.config_entries.async_setup(entry.entry_id)
+    await fake.source_state("idle")
     await settle(hass, lambda: hass.states.is_state(SPEAKER, "idle"))
+    assert entry.runtime_data.talkers.volumes == {next(iter(entry.subentries)): 0}
     attributes = state(hass, SPEAKER).attributes
     assert (attributes["volume_level"], attributes["is_volume_muted"]) == (0.3, True)
     await hass.config_entries.async_unload(entry.entry_id)
@@ -375,8 +381,9 @@ async def test_what_the_gateway_refuses(hass: HomeAssistant, fake: FakeGateway, 
     for name, data in (("media_stop", {}), ("volume_set", {"volume_level": 0.1})):
         with pytest.raises(HomeAssistantError, match="The gateway refused: the camera refuses"):
             await act(hass, name, **data)
-    with pytest.raises(HomeAssistantError):
-        await play(hass, "media-source://nobody/here")
+    for media in ("media-source://nobody/here", "http://[broken/bell.wav", ""):
+        with pytest.raises(HomeAssistantError):
+            await play(hass, media)
     await hass.config_entries.async_unload(entry.entry_id)
 
 
@@ -480,6 +487,8 @@ async def test_what_play_audio_refuses(hass: HomeAssistant, fake: FakeGateway, e
         await audio(hass, "switch.door_privacy", "camera.nobody", media="bell.wav")
     with pytest.raises(ServiceValidationError, match="either a sound or a message"):
         await audio(hass, SPEAKER)
+    with pytest.raises(ServiceValidationError, match="is no sound's address"):
+        await audio(hass, SPEAKER, media="http://[broken/bell.wav")
     fake.refuse["POST /api/play"] = 500, "streams: the camera refuses", "failed"
     with pytest.raises(HomeAssistantError, match="The gateway refused: the camera refuses"):
         await audio(hass, SPEAKER, media="bell.wav")

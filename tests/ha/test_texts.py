@@ -11,6 +11,7 @@ import pytest
 from custom_components.go2py.app import _BUSY
 from custom_components.go2py.reasons import KEYS
 from custom_components.go2py.sensor import SENSORS
+from custom_components.go2py.talkers import TALK, TALK_STATES
 
 from .conftest import ROOT
 
@@ -67,7 +68,8 @@ def test_every_text_that_the_code_names() -> None:
     assert set(re.findall(r'errors\[[^]]+\] = "(\w+)"(?: if .* else "(\w+)")?', flow)) <= {
         (key, other) for key in english["config"]["error"] for other in ("", *english["config"]["error"])
     }
-    assert {sensor.key for sensor in SENSORS} == set(english["entity"]["sensor"])
+    assert {*(sensor.key for sensor in SENSORS), TALK} == set(english["entity"]["sensor"])
+    assert set(TALK_STATES) == set(english["entity"]["sensor"][TALK]["state"])
     code = "".join(path.read_text() for path in INTEGRATION.glob("*.py"))
     named = set(re.findall(r'translation_key="(\w+)"|_(?:fail|wrong)\("(\w+)"', code))
     named_ones = {one for pair in named for one in pair if one} | set(re.findall(r'not_ready\("(\w+)"', code))
@@ -105,7 +107,8 @@ def test_manifest() -> None:
 def test_components_that_are_imported_are_declared() -> None:
     manifest = json.loads((INTEGRATION / "manifest.json").read_text())
     declared = {*manifest["dependencies"], *manifest["after_dependencies"]}
-    exempt = {"binary_sensor", "diagnostics", "repairs", "sensor", "switch", "system_health"}  # platforms bring their own
+    platforms = {"binary_sensor", "media_player", "sensor", "switch"}  # they bring their own
+    exempt = {*platforms, "diagnostics", "repairs", "system_health"}
     code = "".join(path.read_text() for path in INTEGRATION.glob("*.py"))
     imported = set(re.findall(r"homeassistant\.components\.(\w+)", code))
     assert imported <= declared | exempt
@@ -125,7 +128,7 @@ def test_icons() -> None:
     icons = json.loads((INTEGRATION / "icons.json").read_text())
     for path, icon in flat(icons):
         assert re.fullmatch(r"mdi:[a-z0-9-]+", icon), path
-    without_class = {sensor.key for sensor in SENSORS if sensor.device_class is None}
+    without_class = {TALK, *(sensor.key for sensor in SENSORS if sensor.device_class is None)}
     assert set(icons["entity"]["sensor"]) == without_class
 
 

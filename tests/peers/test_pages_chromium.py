@@ -1,5 +1,6 @@
 """The pages in headless Chromium on a whole gateway: they play, fall back, come back, and take no name for markup."""
 
+import asyncio
 import contextlib
 import re
 from collections.abc import AsyncIterator, Mapping
@@ -13,7 +14,7 @@ from playwright.async_api import Locator, Page, Route
 
 from go2py.api.pages import BUILT_IN
 from tests.fakes.running import Process, free_ports
-from tests.peers.browser import LIVE, moves, pixels, shown_by, tab
+from tests.peers.browser import LIVE, MICROPHONE, moves, pixels, shown_by, tab
 
 SMALL = "demo:?size=320x180"
 NO_WEBRTC = """
@@ -87,6 +88,36 @@ async def test_a_camera_plays_by_webrtc(chromium: Path, tmp_path: Path) -> None:
         assert "H.264" in await panel.inner_text()
         await player.press("Escape")
         assert not await panel.is_visible()
+
+
+async def test_a_camera_is_spoken_to(chromium: Path, tmp_path: Path) -> None:
+    async with opened(chromium, tmp_path, "stream.html?src=door", flags=MICROPHONE) as (gateway, page):
+        await shown_by(page, "webrtc")
+        player = page.locator("go2py-player")
+        await player.press("t")
+        await page.get_by_text("Press to stop").wait_for()
+        await until_talking(gateway, "talking")
+        await player.press("t")
+        await until_talking(gateway, "idle")
+        assert await page.evaluate(LIVE)
+
+
+async def test_who_sees_by_mse_speaks_over_a_line_of_its_own(chromium: Path, tmp_path: Path) -> None:
+    async with opened(chromium, tmp_path, "stream.html?src=door&mode=mse", flags=MICROPHONE) as (gateway, page):
+        await shown_by(page, "mse")
+        button = page.get_by_role("button", name="Hold to speak")
+        await button.hover()
+        await page.mouse.down()
+        await until_talking(gateway, "talking")
+        await page.mouse.up()
+        await until_talking(gateway, "idle")
+
+
+async def until_talking(gateway: Served, state: str) -> None:
+    """Wait until the camera hears somebody, or nobody."""
+    async with asyncio.timeout(30):
+        while ((await gateway.info())["producers"][0].get("talk") or {}).get("state") != state:
+            await asyncio.sleep(0.1)
 
 
 async def test_sound_survives_a_reload(chromium: Path, tmp_path: Path) -> None:

@@ -35,7 +35,7 @@ async def page(chromium: Path) -> AsyncIterator[Page]:
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.stem)
 async def test_the_machines(page: Page, script: Path) -> None:
-    names = re.findall(r'^test\("([^"]+)"', script.read_text(), re.MULTILINE)
+    names = re.findall(r'^test\("([^"]+)"', script.read_text(), re.MULTILINE)  # noqa: ASYNC240  a small file
     assert len(names) > 10
     failures = await page.evaluate(
         """async ([script, names]) => {

@@ -6,6 +6,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+import yaml
 
 PLACES = (r"/ro" + r"ot/", r"/fa" + r"rm/", r"/wo" + r"rk/(?:main|shared|steering|\.library)", r"/tmp/bash_" + r"jobs")
 INDEX_HOSTS = {"pypi.org", "files.pythonhosted.org"}  # uv.lock names the public index; setup copes where it is another
@@ -50,3 +51,22 @@ def test_supervisor_finds_one_app_and_one_repository(files: list[str]) -> None:
 def test_the_card_has_the_player_of_the_pages(root: Path) -> None:
     """Two copies, since each is installed without the other; `scripts/card` makes them equal."""
     subprocess.run([root / "scripts/card", "--check"], check=True)
+
+
+@pytest.mark.parametrize("language", ["de", "es", "fr", "it", "nl", "pl", "zh-Hans"])
+def test_the_player_and_the_card_speak_every_language(root: Path, language: str) -> None:
+    english, other = (yaml.safe_load((root / f"translations/{name}.yaml").read_text()) for name in ("en", language))
+    for section in ("player", "card"):
+        assert english[section].keys() == other[section].keys()
+        for key, text in english[section].items():
+            assert sorted(re.findall(r"{\w+}", text)) == sorted(re.findall(r"{\w+}", other[section][key])), key
+
+
+@pytest.mark.parametrize("folder", ["addon/go2py/api/www", "custom_components/go2py/www"])
+def test_every_text_that_the_scripts_name(root: Path, folder: str) -> None:
+    scripts = [path for path in (root / folder).rglob("*.js") if path.parent.name != "texts"]
+    known = set(re.findall(r'^  "([^"]+)":', (root / folder / "lib/texts/en.js").read_text(), re.MULTILINE))
+    plain = {key.removesuffix(".one").removesuffix(".other") for key in known}
+    for path in scripts:
+        named = set(re.findall(r'\bt\(\s*"([^"]+)"', path.read_text()))
+        assert named <= plain | known, path.name

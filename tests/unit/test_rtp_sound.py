@@ -68,7 +68,7 @@ def test_lost_opus_is_made_up_by_the_decoder(receiver: SoundReceiver) -> None:
     assert [unit.pts for unit in made_up] == [20 * 960, 30 * 960, 31 * 960]
     assert {opus.duration(unit.units[0]) for unit in made_up} == {960}
     for unit in units:
-        unit.pts += (1000 * 48_000)
+        unit.pts += 1000 * 48_000
     _, samples = heard(units, RATE)
     whole, hole = power(samples[3200:4800], 440), power(samples[6500:6700], 440)
     assert hole > whole * 0.5, "the tone goes on"

@@ -147,8 +147,7 @@ def test_what_is_played_is_played_whole_with_its_pauses() -> None:
 def test_the_sum_of_loud_voices_is_turned_down_instead_of_clipped() -> None:
     limiter = Limiter()
     loud = tone(level=30_000)
-    for _ in range(5):
-        mixed = limiter.mix([loud, loud, loud], FRAME)
+    mixed = [limiter.mix([loud, loud, loud], FRAME) for _ in range(5)][-1]
     assert max(map(abs, mixed)) <= 32_767
     ratio = [a / b for a, b in zip(mixed, loud, strict=True) if abs(b) > 10_000]
     assert max(ratio) - min(ratio) < 0.02  # still a sine

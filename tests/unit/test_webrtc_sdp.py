@@ -168,7 +168,7 @@ def test_sendrecv_is_answered_by_what_is_there() -> None:
 def test_microphone_speaks_what_the_camera_takes(takes: tuple[Codec, ...] | None, payload_types: str) -> None:
     _, blocks = answer("chromium_mic", takes=takes)
     assert set(payload_types.split()) == set(blocks[1][0].split()[3:])
-    assert blocks[1][0].split()[3] == payload_types.split()[0]
+    assert blocks[1][0].split()[3] == payload_types.split(maxsplit=1)[0]
     assert not any("rtcp-fb" in line for line in blocks[1])
 
 

@@ -1,5 +1,6 @@
 """Playing into cameras: go2rtc's two forms (`POST /api/streams?dst=`, `/api/ffmpeg`) and all of it, `/api/play`."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 from urllib.parse import parse_qsl
@@ -45,7 +46,10 @@ class PlayEndpoints:
         """The service is closed by who made it."""
 
     async def read(self, request: web.Request) -> web.Response:
-        return json_response({name: self._context.play.status(name) for name in self._names(request)})
+        return self._told(self._names(request))
+
+    def _told(self, names: Sequence[str]) -> web.Response:
+        return json_response({name: self._context.play.status(name) for name in names})
 
     async def play(self, request: web.Request) -> web.Response:
         """Begin: answered when the cameras listen, or when it is in the queue."""
@@ -55,8 +59,9 @@ class PlayEndpoints:
             wish = {**request.query, **parse_json(await read_text(request, MAX_BODY))}
         elif request.can_read_body:
             sound = await read_body(request, MAX_UPLOAD)
-        await self._begin(self._names(request), wish, sound)
-        return await self.read(request)
+        names = self._names(request, wish.get("dst") if "dst" not in request.query else None)
+        await self._begin(names, wish, sound)
+        return self._told(names)
 
     async def change(self, request: web.Request) -> web.Response:
         volume = _number(request.query, "volume", 1.0, MAX_VOLUME)
@@ -110,8 +115,10 @@ class PlayEndpoints:
             raise ProtocolError("a stream cannot talk to itself")
         return first, second
 
-    def _names(self, request: web.Request) -> list[str]:
-        names = list(dict.fromkeys(request.query.getall("dst", [])))[:MAX_TARGETS]
+    def _names(self, request: web.Request, body: Any = None) -> list[str]:
+        """The cameras: `dst` of the query, which may repeat, or of a JSON body, a text or a list of them."""
+        given = [body] if isinstance(body, str) else body if isinstance(body, list) else request.query.getall("dst", [])
+        names = list(dict.fromkeys(map(str, given)))[:MAX_TARGETS]
         if not names:
             raise ProtocolError("dst is needed")
         for name in names:
@@ -137,15 +144,16 @@ class PlayEndpoints:
 
     async def _talks(self, names: Sequence[str]) -> dict[str, Talk]:
         """Those that can be spoken to; raises why none of them can."""
+        finding = (self._registry.require(name).find_talk() for name in names)
+        found = dict(zip(names, await asyncio.gather(*finding, return_exceptions=True), strict=True))
         talks: dict[str, Talk] = {}
-        refusal: NegotiationError | SourceError | None = None
-        for name in names:
-            try:
-                talks[name] = await self._registry.require(name).find_talk()
-            except (NegotiationError, SourceError) as reason:
-                refusal = reason
-        if not talks and refusal is not None:
-            raise refusal
+        for name, one in found.items():
+            if isinstance(one, Talk):
+                talks[name] = one
+            elif not isinstance(one, NegotiationError | SourceError) or len(found) == 1:
+                raise one
+        if not talks:
+            raise next(one for one in found.values() if isinstance(one, BaseException))
         return talks
 
     def _live(self, source: str) -> Stream | None:

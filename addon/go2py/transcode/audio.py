@@ -13,7 +13,7 @@ from ..errors import ProtocolError
 from ..media.codec import Codec
 from ..media.unit import AccessUnit
 from .decoders import AudioDecoder, decoder_for
-from .encoders import AudioEncoder, Encoded, encoder_for
+from .encoders import PTIME, AudioEncoder, Encoded, encoder_for
 from .line import SampleLine
 from .resample import Resampler, form_of
 
@@ -35,13 +35,13 @@ class AudioTranscoder:
     `broken` counts units that could not be decoded: they are gaps. Raises `Unsupported` for codecs it does not know.
     """
 
-    def __init__(self, source: Codec, target: Codec, *, gain: float = 1.0) -> None:
+    def __init__(self, source: Codec, target: Codec, *, gain: float = 1.0, ptime: float = PTIME) -> None:
         self.target = target
         self.broken = 0
         self._gain = gain
         self._source = source
         self._decoder: AudioDecoder = decoder_for(source)
-        self._encoder: AudioEncoder = encoder_for(target, min(max(source.channels, 1), 2))
+        self._encoder: AudioEncoder = encoder_for(target, min(max(source.channels, 1), 2), ptime)
         self._line = SampleLine(self._encoder.rate, self._encoder.channels, self._encoder.frame_samples)
         self._resampler: Resampler | None = None
         self._clock = _Clock()

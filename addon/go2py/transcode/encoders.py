@@ -80,8 +80,9 @@ class AudioEncoder(ABC):
         return ()
 
 
-def encoder_for(codec: Codec, channels: int) -> AudioEncoder:
-    """A fresh encoder; Opus, which is always announced as stereo, is encoded with `channels`. Raises `Unsupported`."""
+def encoder_for(codec: Codec, channels: int, ptime: float = PTIME) -> AudioEncoder:
+    """A fresh encoder; Opus, which is always announced as stereo, is encoded with `channels`. Frames last `ptime`
+    seconds where the codec leaves it open and libav has it. Raises `Unsupported`."""
     if codec.name != names.OPUS:
         channels = max(codec.channels, 1)
     try:
@@ -90,14 +91,14 @@ def encoder_for(codec: Codec, channels: int) -> AudioEncoder:
         if codec.name in names.G726:
             return _G726Encoder(codec)
         if codec.name in _RECIPES:
-            return _LibavEncoder(codec, min(channels, 2))
+            return _LibavEncoder(codec, min(channels, 2), ptime)
     except (av.FFmpegError, ValueError) as error:
         raise Unsupported(f"{codec.label()} cannot be encoded: {error}") from error
     raise Unsupported(f"{codec.label()} cannot be encoded")
 
 
 class _LibavEncoder(AudioEncoder):
-    def __init__(self, codec: Codec, channels: int) -> None:
+    def __init__(self, codec: Codec, channels: int, ptime: float) -> None:
         recipe = _RECIPES[codec.name]
         context = av.CodecContext.create(recipe.codec, "w")
         assert isinstance(context, av.AudioCodecContext)
@@ -109,10 +110,10 @@ class _LibavEncoder(AudioEncoder):
         least, most = recipe.bit_rate
         if most:
             context.bit_rate = channels * min(max(rate * 3 // 2, least), most)
-        ptime = round(rate * PTIME)
-        context.options = recipe.options | ({"frame_size": str(ptime)} if codec.name in _FREE_SIZE else {})
+        samples = round(rate * ptime)
+        context.options = recipe.options | ({"frame_size": str(samples)} if codec.name in _FREE_SIZE else {})
         context.open()
-        super().__init__(rate, channels, context.frame_size or ptime)
+        super().__init__(rate, channels, context.frame_size or samples)
         self._context = context
 
     @override

@@ -56,6 +56,9 @@ export class HassFeed extends EventTarget {
     return this.#view?.talk ?? null;
   }
 
+  /** The integration has cameras asked by itself. */
+  findTalk() {}
+
   /** @param {(type: string) => void} heard */
   listen(heard) {
     const handle = (/** @type {Event} */ event) => heard(/** @type {CustomEvent} */ (event).detail);

@@ -3,6 +3,7 @@
 import io
 from array import array
 from collections.abc import Iterator
+from typing import BinaryIO
 
 import av
 from av.container import InputContainer
@@ -26,8 +27,10 @@ class Reading:
     def __init__(self, material: Material) -> None:
         """Raises `Unreachable`, `Unsupported`."""
         self._title = material.title
-        self._file = material.file.open("rb") if material.file else io.BytesIO(material.data) if material.data else None
+        self._file: BinaryIO | None = None
         try:
+            if not material.url:
+                self._file = material.file.open("rb") if material.file else io.BytesIO(material.data)
             self._container: InputContainer = (
                 av.open(material.url, "r", timeout=TIMEOUT, options=_OPTIONS)
                 if self._file is None
@@ -93,5 +96,5 @@ def _translated(error: Exception, title: str) -> Unreachable | Unsupported:
     """libav's error in words that help."""
     if isinstance(error, av.error.InvalidDataError | av.error.DemuxerNotFoundError | av.error.DecoderNotFoundError):
         return Unsupported(f"{title} is no sound that can be read")
-    reason = error.strerror if isinstance(error, OSError) and error.strerror else "no answer"
-    return Unreachable(f"{title} cannot be fetched: {reason}")
+    reason = None if isinstance(error, av.error.ExitError) else getattr(error, "strerror", None)
+    return Unreachable(f"{title} cannot be fetched: {reason or 'no answer'}")

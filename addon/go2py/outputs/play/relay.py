@@ -6,6 +6,7 @@ from typing import override
 
 from ...errors import Unreachable
 from ...media.unit import AccessUnit
+from ...observe.secret import mask
 from ...streams.negotiate import ANY, CodecWish, Want
 from ...streams.reader import Attachment, ReaderInfo
 from ...streams.stream import Stream
@@ -18,7 +19,7 @@ class Relay(Playback):
     """The sound of another stream, as it comes: an intercom, a radio that is a stream."""
 
     def __init__(self, talks: Mapping[str, Talk], source: Stream, *, priority: int = 0) -> None:
-        super().__init__(talks, source.name, priority=priority)
+        super().__init__(talks, mask(source.name), priority=priority)
         self._source = source
         self._attachment: Attachment | None = None
         self._cancel: Callable[[], None] | None = None
@@ -39,13 +40,16 @@ class Relay(Playback):
         assert self._attachment is not None
         if self._attachment.ended is None:
             await self._ended
-        raise Unreachable(self._attachment.ended or "the stream has ended")
+        if self._attachment.ended is not None:
+            raise Unreachable(self._attachment.ended)
 
     def _take(self, track: Track, units: Sequence[AccessUnit]) -> None:
         assert self._attachment is not None
         self._attachment.sent(track, sum(unit.size for unit in units), len(units))
         for voice in self.voices.values():
             voice.push(units)
+        if all(voice.closed for voice in self.voices.values()):
+            self._end("")
 
     def _end(self, _reason: str) -> None:
         if not self._ended.done():

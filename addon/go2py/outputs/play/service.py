@@ -5,8 +5,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from ...errors import Busy, Go2pyError
-from ...observe.events import Bus
+from ...errors import Busy, Go2pyError, Unreachable
+from ...observe.events import Bus, Event
 from ...observe.log import get_logger
 from .playback import Playback
 from .recording import Recording
@@ -34,6 +34,7 @@ class PlayService:
         self._bus = bus
         self._playing: dict[asyncio.Task[None], Playback] = {}
         self._queue: list[_Waiting] = []
+        self._unsubscribe = bus.subscribe(self._follow)
 
     async def play(self, playback: Playback, enqueue: Enqueue = "replace") -> None:
         """Start it, or let it wait. Raises `Go2pyError` why it cannot begin; nothing is left of it then."""
@@ -47,16 +48,15 @@ class PlayService:
             self._publish(names)
             return
         for name in names:
-            self.stop(name)
+            self.stop(name, fade=False)
+        task, begun = self._start(playback)
         try:
-            await self._begin(playback)
-        except BaseException:
-            playback.close()
-            self._publish(names)
+            await begun
+        except asyncio.CancelledError:
+            task.cancel()
             raise
-        self._start(playback)
 
-    def stop(self, name: str) -> None:
+    def stop(self, name: str, *, fade: bool = True) -> None:
         """End what plays into this camera and forget what waits for it."""
         for waiting in [one for one in self._queue if name in one.names]:
             waiting.playback.leave(name)
@@ -67,7 +67,7 @@ class PlayService:
         for task, playback in tuple(self._playing.items()):
             if name not in playback.talks:
                 continue
-            if isinstance(playback, Recording) and len(playback.talks) == 1 and playback.fade_out():
+            if fade and isinstance(playback, Recording) and len(playback.talks) == 1 and playback.fade_out():
                 continue
             playback.leave(name)
             if not playback.talks:
@@ -86,6 +86,7 @@ class PlayService:
         return now | {"queue": [one.playback.title for one in self._queue if name in one.names]}
 
     async def close(self) -> None:
+        self._unsubscribe()
         for waiting in self._queue:
             waiting.playback.close()
         self._queue.clear()
@@ -100,30 +101,45 @@ class PlayService:
     def _busy(self) -> set[str]:
         return {name for playback in self._playing.values() for name in playback.talks}
 
-    async def _begin(self, playback: Playback) -> None:
+    def _follow(self, event: Event) -> None:
+        """A stream that was paused or is gone is not spoken to either, though another one may have its camera."""
+        if event.type == "stream.removed" or (event.type == "stream.state" and event.data["state"] == "off"):
+            name = event.data["stream"]
+            if name in self._busy() or any(name in one.names for one in self._queue):
+                self.stop(name, fade=False)
+
+    def _start(self, playback: Playback) -> tuple[asyncio.Task[None], asyncio.Future[None]]:
+        """Its task, and what is done when it has begun or tells why it could not."""
+        loop = asyncio.get_running_loop()
+        begun: asyncio.Future[None] = loop.create_future()
         names = frozenset(playback.talks)
         playback.on_news = lambda: self._publish(names)
-        await playback.begin()
-
-    def _start(self, playback: Playback) -> None:
-        task = asyncio.get_running_loop().create_task(self._run(playback), name=f"play {playback.title}")
+        task = loop.create_task(self._run(playback, begun), name=f"play {playback.title}")
         self._playing[task] = playback
-        task.add_done_callback(self._ended)
-        self._publish(playback.talks)
+        task.add_done_callback(lambda task: self._ended(task, names, begun))
+        return task, begun
 
-    async def _run(self, playback: Playback) -> None:
+    async def _run(self, playback: Playback, begun: asyncio.Future[None]) -> None:
         try:
+            await playback.begin()
+            begun.set_result(None)
             await playback.run()
         except Go2pyError as error:
             _log.warning("%s: %s", playback.title, error)
             playback.tell("failed", str(error))
+            if not begun.done():
+                begun.set_exception(error)
 
-    def _ended(self, task: asyncio.Task[None]) -> None:
+    def _ended(self, task: asyncio.Task[None], names: frozenset[str], begun: asyncio.Future[None]) -> None:
         playback = self._playing.pop(task)
-        names = frozenset(playback.talks)
         playback.close()
-        if not task.cancelled() and (error := task.exception()) is not None:
+        error = None if task.cancelled() else task.exception()
+        if error is not None:
             _log.error("%s: playing failed", playback.title, exc_info=error)
+        if not begun.done():
+            begun.set_exception(error or Unreachable("it was stopped before it began"))
+        if not begun.cancelled():
+            begun.exception()  # of what waited in the queue nobody asks
         self._publish(names)
         self._next()
 
@@ -136,18 +152,7 @@ class PlayService:
                 continue
             taken |= waiting.names
             self._queue.remove(waiting)
-            task = asyncio.get_running_loop().create_task(self._begin_and_run(waiting.playback))
-            self._playing[task] = waiting.playback
-            task.add_done_callback(self._ended)
-
-    async def _begin_and_run(self, playback: Playback) -> None:
-        try:
-            await self._begin(playback)
-        except Go2pyError as error:
-            _log.warning("%s: %s", playback.title, error)
-            playback.tell("failed", str(error))
-            return
-        await self._run(playback)
+            self._start(waiting.playback)
 
     def _publish(self, names: Iterable[str]) -> None:
         for name in names:

@@ -2,6 +2,8 @@
 
 import asyncio
 import contextlib
+import os
+import signal
 from collections.abc import Sequence
 from urllib.parse import quote
 
@@ -19,6 +21,8 @@ async def speech(text: str, voice: str, config: PlayConfig, programs: Sequence[s
     """
     if not text.strip() or len(text) > MAX_TEXT or not text.replace("\n", " ").isprintable():
         raise ProtocolError(f"a text of 1 to {MAX_TEXT} printable characters is expected")
+    if not voice.isprintable() or voice.startswith("-"):
+        raise ProtocolError("this is not the name of a voice")
     if config.tts_url:
         url = config.tts_url.open().replace("{text}", quote(text, safe="")).replace("{voice}", quote(voice, safe=""))
         return Material("speech", url=url)
@@ -31,6 +35,7 @@ async def speech(text: str, voice: str, config: PlayConfig, programs: Sequence[s
 
 async def _run(command: Sequence[str], text: str, voice: str) -> bytes:
     """What the command writes: it gets the text as `{text}` in an argument, else by its standard input."""
+    text = f" {text}" if text.startswith("-") else text  # no option of the command
     arguments = [one.replace("{text}", text).replace("{voice}", voice) for one in command]
     spoken = any("{text}" in one for one in command)
     try:
@@ -39,6 +44,7 @@ async def _run(command: Sequence[str], text: str, voice: str) -> bytes:
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.DEVNULL,
+            start_new_session=True,
         )
     except OSError as error:
         raise Unreachable(f"play.tts.command does not start: {error.strerror}") from error
@@ -47,11 +53,12 @@ async def _run(command: Sequence[str], text: str, voice: str) -> bytes:
             return await _talk(process, b"" if spoken else text.encode())
     except TimeoutError:
         raise Unreachable(f"play.tts.command takes longer than {SECONDS:.0f} s") from None
+    except BaseException:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)  # and whom it started: they hold its output
+        raise
     finally:
-        if process.returncode is None:
-            with contextlib.suppress(ProcessLookupError):
-                process.kill()
-            await process.wait()
+        await process.wait()
 
 
 async def _talk(process: asyncio.subprocess.Process, text: bytes) -> bytes:

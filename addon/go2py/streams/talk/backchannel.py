@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from typing import Protocol, override
 
-from ...errors import Unsupported
+from ...errors import Unreachable, Unsupported
 from ...media.codec import Codec
 from ...media.unit import AccessUnit
 from ..source import Offer, Source
@@ -85,6 +85,7 @@ class InBand(Backchannel):
 
     @override
     async def open(self, codec: Codec) -> None:
+        await self.close()
         self._offer = next((index for index, offer in self._offers() if codec in offer.codecs), -1)
         if self._offer < 0:
             raise Unsupported(f"the camera no longer takes {codec.label()}")
@@ -94,8 +95,9 @@ class InBand(Backchannel):
     @override
     def send(self, units: Sequence[AccessUnit]) -> None:
         source = self._link.source
-        if source is not None:  # else it is being reconnected
-            source.talk(self._offer, units)
+        if source is None:
+            raise Unreachable("the camera is being reconnected")
+        source.talk(self._offer, units)
 
     @override
     async def close(self) -> None:

@@ -29,6 +29,8 @@ _log = get_logger("talk")
 
 TURN = 0.02
 """Seconds between two looks at the desk while the camera does not listen."""
+PHASE = 0.004
+"""Seconds by which a frame is due after a packet came: as long as it takes to be decoded, on a busy machine."""
 LATE = 5
 """Frames by which a busy machine may be behind; what is more is skipped."""
 REST = 1.0
@@ -36,6 +38,8 @@ REST = 1.0
 OPENING = 8.0
 RETRY_FIRST, RETRY_MAX = 2.0, 30.0
 """Pause after a refusal while somebody goes on speaking, doubled each time up to the most."""
+STEADY = 10.0
+"""Seconds after which an opening counts as good: the next failure is the first again."""
 LEVEL_INTERVAL = 0.2
 
 
@@ -85,8 +89,10 @@ class Call:
                 await self._turn(desk)
                 await asyncio.sleep(self._rest(desk.frame_seconds))
         finally:
-            await self._hang_up()
-            self._worker.shutdown(wait=False, cancel_futures=True)
+            try:
+                await self._hang_up()
+            finally:
+                self._worker.shutdown(wait=False, cancel_futures=True)
 
     async def _desk(self) -> Desk | None:
         """For the codec that fits who speaks first; None where nobody can be heard, who is told why."""
@@ -195,25 +201,39 @@ class Call:
                 await self._backchannel.open(desk.target)
         except (SourceError, ProtocolError, TimeoutError) as error:
             self._fail(error if isinstance(error, Go2pyError) else Unreachable("the camera did not answer"))
-            await self._backchannel.close()
+            await self._close()
         else:
             self._open, self._packets = True, 0
-            self._start, self._frames = self._loop.time(), 0
+            self._start, self._frames = self._in_phase(desk.frame_seconds), 0
             self._warm = round(self._party.settings.warmup / desk.frame_seconds)
         finally:
             self._change = None
 
+    def _in_phase(self, frame: float) -> float:
+        """When the first frame is due, and so all others: shortly after packets of who speaks come in."""
+        pushed = max((voice.pushed for voice in self._party.voices.values() if voice.member.live), default=0.0)
+        late = self._loop.time() - pushed - PHASE
+        return self._loop.time() + (-late % frame if pushed else 0.0)
+
     async def _shut(self) -> None:
         self._open = False
         try:
-            await self._backchannel.close()
+            await self._close()
         finally:
             self._error, self._failures, self._change = None, 0, None
+
+    async def _close(self) -> None:
+        try:
+            await self._backchannel.close()
+        except (SourceError, ProtocolError) as error:
+            _log.debug("%s: %s", self._party.name, error)  # it is gone, which is what was wanted
 
     def _lost(self, reason: str) -> None:
         """The camera broke off; while somebody speaks it is opened again, the first time at once."""
         if self._open:
             self._open = False
+            if self._loop.time() - self._start > STEADY:
+                self._failures = 0
             self._fail(Unreachable(reason))
             if self._failures == 1:
                 self._retry_at = 0.0
@@ -231,7 +251,7 @@ class Call:
             await asyncio.gather(change, return_exceptions=True)
         self._open = False
         self._backchannel.on_lost = None
-        await self._backchannel.close()
+        await self._close()
 
     # --- telling -----------------------------------------------------------------------------------------------------
 

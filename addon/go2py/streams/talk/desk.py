@@ -15,6 +15,9 @@ from .lane import Lane
 from .samples import Limiter, decibels, meter
 from .work import Member, Result, Work
 
+GRAIN = 0.005
+"""Seconds of samples that a voice is cut into: resampling holds some back, and a frame should not wait for those."""
+
 
 class _Strip:
     """One voice at the desk."""
@@ -32,7 +35,7 @@ class _Strip:
         """Take what came; what cannot be decoded is told by `failure`."""
         try:
             if self._decoder is None:
-                self._decoder = AudioTranscoder(units[0].codec, self._target, gain=self._gain)
+                self._decoder = AudioTranscoder(units[0].codec, self._target, gain=self._gain, ptime=GRAIN)
             decoded = self._decoder.push(units)
         except Go2pyError as error:
             self.clear()

@@ -93,7 +93,7 @@ class Lane:
         self._adapt(now)
         if self._playing and len(self._data) < self._frame:
             self._starve(now)
-        elif not self._playing and self.queued >= max(self.delay, self._frame / self._rate):
+        elif not self._playing and self._begins():
             self._playing, self._began = True, now
             return self._remember(fade_in(self._next()))
         if not self._playing:
@@ -102,9 +102,14 @@ class Lane:
             self._catch_up(now)
         return self._remember(self._next())
 
+    def _begins(self) -> bool:
+        """Of what is played nobody knows whether more comes: it waits for nothing."""
+        return self.queued >= max(self.delay, self._frame / self._rate) if self.live else bool(self._data)
+
     def _next(self) -> array[int]:
         frame = self._data[: self._frame]
         del self._data[: self._frame]
+        frame.extend(silence(self._frame - len(frame)))  # the rest of a file
         return frame
 
     def _remember(self, frame: array[int]) -> array[int]:
@@ -126,9 +131,8 @@ class Lane:
         if self.live and now - self._heard < HANGOVER:
             self._underrun = now
             self.delay = min(self.delay + GROWTH, MAX_DELAY)
-        elif not self.live and self._data:  # the rest of a file
-            self._data.extend(silence(self._frame - len(self._data)))
-            self._playing = True
+        elif not self.live:
+            self._playing = bool(self._data)
 
     def _adapt(self, now: float) -> None:
         if self.live and self.delay > DELAY and now - self._underrun > CALM:

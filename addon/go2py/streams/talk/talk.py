@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Mapping
+from typing import Any
 
 from ...config.settings import TalkSettings
 from ...errors import NegotiationError, Paused, ProtocolError, SourceError, Unreachable
@@ -50,11 +51,14 @@ class Talk:
         if self.codecs is None or stale:
             if self._finding is None:
                 self._finding = loop.create_task(self._find(), name=f"find talk of {self.name}")
-                self._finding.add_done_callback(_retrieve)
-            done, _ = await asyncio.wait({self._finding}, timeout=wait)
-            if not done:
+                self._finding.add_done_callback(self._asked)
+            finding = self._finding
+            await asyncio.wait({finding}, timeout=wait)
+            if self._forbidden is not None:  # meanwhile
+                raise self._forbidden
+            if not finding.done() or finding.cancelled():
                 raise Unreachable(f"{self.name}: no answer yet whether it can be spoken to")
-            done.pop().result()
+            finding.result()
         if not self.codecs:
             raise NegotiationError(f"{self.name} has no backchannel: it cannot be spoken to")
         return self.codecs
@@ -64,11 +68,14 @@ class Talk:
             self.codecs = await self.backchannel.find()
         except ProtocolError as error:
             raise Unreachable(str(error)) from error
-        finally:
-            self._finding = None
         self._found_at = asyncio.get_running_loop().time()
         self._on_status()
         return self.codecs
+
+    def _asked(self, task: asyncio.Task[tuple[Codec, ...]]) -> None:
+        self._finding = None
+        if not task.cancelled():
+            task.exception()  # who asked may be gone by the time the answer is an error
 
     def voice(
         self, name: str, *, priority: int = 0, live: bool = True, on_status: Callable[[Status], None] | None = None
@@ -115,18 +122,24 @@ class Talk:
     def allow(self, allowed: bool) -> None:
         """Let people speak or not, for privacy; told no, the camera is hung up at once."""
         self._forbidden = None if allowed else Paused()
-        if not allowed and self._task is not None:
-            self._task.cancel()
+        if not allowed:
+            self._cancel()
 
     async def close(self) -> None:
         """End for good."""
         self._forbidden = Unreachable(f"{self.name}: the source was removed")
-        for task in (self._task, self._finding):
-            if task is not None:
-                task.cancel()
-                await asyncio.gather(task, return_exceptions=True)
+        tasks = self._cancel()
         for voice in tuple(self.voices.values()):
             voice.close()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _cancel(self) -> list[asyncio.Task[Any]]:
+        """Break off the call and the question; a call that is being hung up already is left to that."""
+        tasks: list[asyncio.Task[Any]] = [task for task in (self._task, self._finding) if task is not None]
+        for task in tasks:
+            if not task.cancelling():
+                task.cancel()
+        return tasks
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._task = None
@@ -134,15 +147,10 @@ class Talk:
             _log.error("%s: talk failed", self.name, exc_info=error)
         self.tell(Status())
         for voice in tuple(self.voices.values()):
+            voice.queued = 0.0
             if self._forbidden is not None:
                 voice.tell(Status("refused", str(self._forbidden)))
             else:
                 voice.tell(Status())
                 if voice.waiting:  # came while the call was ending
                     self.wake()
-
-
-def _retrieve(task: asyncio.Task[tuple[Codec, ...]]) -> None:
-    """Who asked may be gone by the time the answer is an error."""
-    if not task.cancelled():
-        task.exception()

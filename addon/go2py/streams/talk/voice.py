@@ -1,5 +1,6 @@
 """One who speaks to a camera: a microphone, a file that is played, another camera."""
 
+import time
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
@@ -33,6 +34,8 @@ class Voice:
         self.status = Status()
         self.queued = 0.0
         self.dropped = 0
+        self.pushed = 0.0
+        """When something came the last time, `time.monotonic()`."""
         self.closed = False
         self._table = table
         self._on_status = on_status
@@ -49,6 +52,7 @@ class Voice:
         room = MAX_WAITING - len(self._waiting)
         self.dropped += max(0, len(units) - room)
         self._waiting.extend(units[:room])
+        self.pushed = time.monotonic()
         self._table.wake()
 
     def flush(self) -> None:

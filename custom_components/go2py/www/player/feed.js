@@ -1,7 +1,7 @@
 // @ts-check
 /** Where a player has its camera from: the gateway itself (`lib/feed.js`), or Home Assistant (the card's). */
 
-/** @typedef {{state: "idle" | "opening" | "talking" | "busy" | "refused", reason?: string, level?: number, by?: string, packets?: number}} TalkStatus */
+/** @typedef {{state: "idle" | "opening" | "talking" | "busy" | "refused", reason?: string, level?: number, by?: string, packets?: number, codecs?: string[]}} TalkStatus */
 
 /**
  * What the other side of a peer connection says.
@@ -29,6 +29,7 @@
  * @property {() => ({state: string, reason: string, code?: string} | null)} state
  * @property {() => boolean} hasSound whether the camera sends any
  * @property {() => TalkStatus | null} talk null where the camera cannot be spoken to, or that is not known
+ * @property {() => void} findTalk have it found out whether the camera can be spoken to
  * @property {(heard: (type: string) => void) => () => void} listen tells of any change, "up" and "down" among them
  * @property {() => void} retry
  * @property {() => Promise<void>} measureClock

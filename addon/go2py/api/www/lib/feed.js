@@ -33,6 +33,10 @@ export class GatewayFeed {
     return this.gateway.talk(this.stream);
   }
 
+  findTalk() {
+    this.gateway.findTalk(this.stream);
+  }
+
   /** @param {(type: string) => void} heard */
   listen(heard) {
     return listen(this.gateway, ({ type, stream }) => (!stream || stream === this.stream) && heard(type));

@@ -14,7 +14,7 @@ import { socketUrl, url } from "./urls.js";
  * @property {import("../player/feed.js").TalkStatus} [talk] absent where the camera cannot be spoken to
  */
 /** @typedef {{reader: number, format: string, remote: string}} Reader */
-/** @typedef {{sources: Source[], readers: Reader[], state?: string, reason?: string}} Stream */
+/** @typedef {{sources: Source[], readers: Reader[], state?: string, reason?: string, talk?: import("../player/feed.js").TalkStatus}} Stream */
 /** @typedef {{type: string, stream?: string}} Change what changed: an event's type, "snapshot", "up" or "down" */
 
 const ORDER = ["live", "connecting", "waiting", "refused", "idle"];
@@ -78,7 +78,18 @@ export class Gateway extends EventTarget {
 
   /** How it stands with speaking to a camera; null where that is not possible or not known. @param {string} name */
   talk(name) {
-    return this.streams.get(name)?.sources.find((source) => source.talk)?.talk ?? null;
+    const stream = this.streams.get(name);
+    // one that was asked and takes nothing has an empty list
+    return stream?.sources.find(({ talk }) => talk && talk.codecs?.length !== 0)?.talk ?? stream?.talk ?? null;
+  }
+
+  /** Have a camera asked whether it can be spoken to. @param {string} name */
+  async findTalk(name) {
+    const answer = await fetch(url("api/talk", { src: name }, this.base), { cache: "no-store" }).catch(() => null);
+    const stream = this.streams.get(name);
+    if (!answer?.ok || !stream) return;
+    stream.talk = (await answer.json()).talk ?? undefined;
+    this.#tell({ type: "talk.state", stream: name });
   }
 
   /** Those who watch, without fetchers of single pictures. @param {string} name */

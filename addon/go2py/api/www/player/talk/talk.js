@@ -80,8 +80,10 @@ export class Talk {
     this.#act();
   }
 
-  /** Another way is shown, which may start with sound. */
+  /** Another way is shown. The answer to a WebRTC offer tells whether the camera listens, the others do not. */
   moved() {
+    const { way, feed, view } = this.player;
+    if (this.allowed && view.mode === "mse" && !way?.speech && feed.talk() === null) feed.findTalk();
     this.refresh();
   }
 
