@@ -6,7 +6,16 @@ from pathlib import Path
 
 import pytest
 
+from go2py.observe import secret
+
 ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(autouse=True)
+def _secrets_of_one_test(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process masks what it once learnt for ever; a test's passwords may be another's plain words."""
+    monkeypatch.setattr(secret, "_known", set(secret._known))
+    monkeypatch.setattr(secret, "_search", secret._search)
 
 
 @pytest.fixture(scope="session")

@@ -38,7 +38,7 @@ def main() -> None:
     if arguments.child:
         end_with(sys.stdin.buffer)
     try:
-        code = run(files, config, supervisor)
+        code = run(files, config, supervisor, child=arguments.child)
     except ConfigError as error:
         sys.stderr.write(f"go2py: {error}\n")
         sys.exit(2)

@@ -53,7 +53,10 @@ RESTART = -1
 class App:
     """Everything that runs, with its owner. `run` returns the exit code, or `RESTART`."""
 
-    def __init__(self, files: ConfigFiles, config: Config, supervisor: Supervisor | None = None) -> None:
+    def __init__(
+        self, files: ConfigFiles, config: Config, supervisor: Supervisor | None = None, *, child: bool = False
+    ) -> None:
+        self._child = child
         self._config = self._opened = config
         self._opening = asyncio.Lock()
         self._bus = Bus()
@@ -109,6 +112,9 @@ class App:
         self._adopt(config)
         await self._start_rtsp(config)
         self._watcher.start()
+        if self._child:  # who started us chose the ports, and asks whether we have them
+            self._warm_up()
+            await self._webrtc.begun()
         await self._api.start()
         self._announce()
         self._preload(config)
@@ -269,7 +275,7 @@ class App:
 
     def _warm_up(self) -> None:
         """Load WebRTC's parts once there is something to watch, before the first viewer waits for them."""
-        if len(self._registry) and self._config.app.enabled("webrtc"):
+        if (len(self._registry) or self._child) and self._config.app.enabled("webrtc"):
             self._webrtc.begin()
 
     async def _settle(self) -> None:
@@ -293,7 +299,7 @@ class App:
         return service
 
 
-def run(files: ConfigFiles, config: Config, supervisor: Supervisor | None = None) -> int:
+def run(files: ConfigFiles, config: Config, supervisor: Supervisor | None = None, *, child: bool = False) -> int:
     """Run the gateway until it is told to stop; the exit code, or `RESTART`. Raises `ConfigError`."""
     problems = setup_log(config.log).problems
     try:
@@ -303,7 +309,7 @@ def run(files: ConfigFiles, config: Config, supervisor: Supervisor | None = None
         report(config)
         for problem in problems:
             _log.warning(problem)
-        return asyncio.run(_run(files, config, supervisor))
+        return asyncio.run(_run(files, config, supervisor, child=child))
     finally:
         shutdown()
 
@@ -321,8 +327,8 @@ async def refused(config: Config) -> list[str]:
     return sentences
 
 
-async def _run(files: ConfigFiles, config: Config, supervisor: Supervisor | None) -> int:
-    return await App(files, config, supervisor).run()
+async def _run(files: ConfigFiles, config: Config, supervisor: Supervisor | None, *, child: bool) -> int:
+    return await App(files, config, supervisor, child=child).run()
 
 
 class Closable(Protocol):

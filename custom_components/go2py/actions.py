@@ -10,9 +10,9 @@ from homeassistant.exceptions import ServiceValidationError
 from homeassistant.helpers import config_validation as cv
 from homeassistant.helpers.service import async_register_admin_service, async_register_platform_entity_service
 
-from .client import GatewayError
 from .const import DOMAIN
 from .coordinator import Go2pyConfigEntry, Go2pyCoordinator
+from .errors import GatewayError
 from .failure import failure
 from .share import LIVE, MAX_DURATION, STILL
 

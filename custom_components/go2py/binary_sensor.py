@@ -30,6 +30,7 @@ class ConnectivitySensor(Go2pyEntity, BinarySensorEntity):
 
     _attr_device_class = BinarySensorDeviceClass.CONNECTIVITY
     _attr_entity_category = EntityCategory.DIAGNOSTIC
+    _unrecorded_attributes = frozenset({"reason"})
 
     def __init__(self, coordinator: Go2pyCoordinator, camera: Camera) -> None:
         super().__init__(coordinator, camera, "connectivity")

@@ -18,10 +18,10 @@ from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 from webrtc_models import RTCIceCandidateInit
 
 from . import share
-from .client import GatewayError
 from .const import LOGGER
 from .coordinator import Camera, Go2pyConfigEntry, Go2pyCoordinator
 from .entity import Go2pyEntity
+from .errors import GatewayError
 from .webrtc import WebRtcSession
 
 PARALLEL_UPDATES = 0
@@ -29,7 +29,7 @@ _FRAME_SECONDS = 9.0
 """Home Assistant gives a picture 10 s, the camera's start included."""
 _LAST_GOOD_SECONDS = 10.0
 _REASON_SECONDS = 75.0
-"""From one reason to the next: Home Assistant keeps this attribute in its registry, and warns of 100 changes an hour."""
+"""Between two reasons: Home Assistant keeps this attribute in its registry, and warns of 100 changes an hour."""
 _ORIENTATIONS = {
     0: Orientation.NO_TRANSFORM,
     90: Orientation.ROTATE_RIGHT,

@@ -10,9 +10,9 @@ from homeassistant.core import callback
 from homeassistant.helpers.selector import SelectOptionDict, SelectSelector, SelectSelectorConfig, SelectSelectorMode
 
 from .camera_options import OPTIONS, options_of, shown_options
-from .client import GatewayError
 from .const import CONF_ADDRESS, CONF_DEVICE, CONF_SOURCES, CONF_STREAM, CONF_SUB_SOURCES
 from .coordinator import Camera, cameras_of
+from .errors import GatewayError
 from .finder import known_devices
 from .forms import TEXT, TEXTS
 from .found import Device
@@ -20,11 +20,13 @@ from .many_flow import ManySteps
 from .probe import NO_ERROR, Look, ProbeError
 from .sources import credentials_of, hosts_of, with_credentials, with_host, without_credentials
 from .takeover import others
-from .trial import LOGIN, NAME_SCHEMA, Trial, without_password
+from .trial import LOGIN, NAME_SCHEMA, SUB_SOURCE, Trial, without_password
 
 _SOURCE = "source"
 _DEVICE = "device"
-_ADDRESS_SCHEMA = vol.Schema({vol.Required(_SOURCE): TEXT, **LOGIN})
+_ADDRESS_SCHEMA = vol.Schema({vol.Required(_SOURCE): TEXT, vol.Optional(SUB_SOURCE): TEXT, **LOGIN})
+_FIELDS = {"camera_source": _SOURCE, "camera_sub_source": SUB_SOURCE}
+"""Where a form says what is wrong, if not above all fields."""
 _CHANGE_SCHEMA = vol.Schema({vol.Required(CONF_NAME): TEXT, vol.Required(CONF_SOURCES): TEXTS, **LOGIN, **OPTIONS})
 _RENAME_SCHEMA = NAME_SCHEMA.extend(OPTIONS)
 
@@ -107,7 +109,7 @@ class CameraFlow(ManySteps):
         """What went wrong with the camera last."""
         assert self._trial is not None
         key, told = self._trial.error
-        errors[_SOURCE if key == "camera_source" else "base"] = key
+        errors[_FIELDS.get(key, "base")] = key
         placeholders |= told
 
     async def async_step_confirm(self, user_input: dict[str, Any] | None = None) -> SubentryFlowResult:

@@ -14,11 +14,12 @@ from aiohttp import (
     ClientSession,
     ClientTimeout,
     ClientWebSocketResponse,
-    WSMsgType,
 )
 from aiohttp.client_exceptions import WSServerHandshakeError
 from yarl import URL
 
+from .conversation import Signalling, messages
+from .errors import GatewayRefused, GatewayUnreachable, NotGo2py, refusal
 from .found import Device, Sight, Survey
 from .models import Media
 
@@ -28,8 +29,6 @@ _PROBE_TIMEOUT = 20.0
 _SURVEY_TIMEOUT = 45.0
 _PLAY_TIMEOUT = 30.0
 """A spoken text has to be made, fetched and read, and the cameras opened."""
-_SILENCE = 20.0
-"""Seconds without an event until the gateway is asked for a sign of life, and again until it is given up."""
 _MAX_EVENT = 16 << 20
 """Bytes of a snapshot with thousands of streams."""
 _CODE = "X-Go2py-Code"
@@ -37,34 +36,6 @@ _CODE = "X-Go2py-Code"
 _KEEP = (("video", ""), ("audio", ""))
 _STALL = 30.0
 """Seconds without a byte until a moving picture is given up."""
-
-
-class GatewayError(Exception):
-    """The gateway could not do what it was asked; `str()` is its sentence, `code` a word if a camera is the cause."""
-
-    def __init__(self, sentence: str = "", code: str = "") -> None:
-        super().__init__(sentence)
-        self.code = code
-
-
-class GatewayUnreachable(GatewayError):
-    """No connection, no answer in time, or it broke."""
-
-
-class GatewayRefused(GatewayError):
-    """It understood and says no; the sentence tells why."""
-
-
-class GatewayUnauthorized(GatewayError):
-    """User and password of the gateway are wrong or missing."""
-
-
-class GatewayLocked(GatewayError):
-    """Too many wrong passwords came from this machine."""
-
-
-class NotGo2py(GatewayError):
-    """Something else answers at this address."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,7 +192,7 @@ class GatewayClient:
     async def events(self) -> AsyncIterator[AsyncIterator[dict[str, Any]]]:
         """The gateway's events, the snapshot first; the iterator ends when the gateway leaves."""
         async with self._websocket("api/events", {}, autoping=False) as socket:
-            yield _messages(socket)
+            yield messages(socket)
 
     @asynccontextmanager
     async def signalling(self, name: str, rotate: int = 0) -> AsyncIterator[Signalling]:
@@ -310,7 +281,7 @@ class GatewayClient:
         except TimeoutError:
             raise GatewayUnreachable(f"no answer from {self.url.host} within {_TIMEOUT:g} s") from None
         except WSServerHandshakeError as error:
-            raise _refusal(error.status, error.message) from error
+            raise refusal(error.status, error.message) from error
         except ClientError as error:
             raise GatewayUnreachable(str(error) or type(error).__name__) from error
         try:
@@ -321,89 +292,7 @@ class GatewayClient:
             await socket.close()
 
 
-class Signalling:
-    """Messages of `/api/ws` about one peer connection: an offer and candidates out, an answer and candidates in."""
-
-    def __init__(self, socket: ClientWebSocketResponse) -> None:
-        self._socket = socket
-
-    def __aiter__(self) -> Self:
-        return self
-
-    async def __anext__(self) -> tuple[str, Any]:
-        """`("answer", sdp)`, `("candidate", line)`, where an empty line is their end, or `("talk", status)` of what the
-        other side says. Raises `GatewayRefused`."""
-        while True:
-            message = await self._socket.receive()
-            if message.type is not WSMsgType.TEXT:
-                raise StopAsyncIteration
-            content = json.loads(message.data)
-            match content:
-                case {"type": "webrtc", "value": {"type": "answer", "sdp": str(sdp)}}:
-                    return "answer", sdp
-                case {"type": "webrtc/candidate", "value": str(line)}:
-                    return "candidate", line
-                case {"type": "talk", "value": dict(status)}:
-                    return "talk", status
-                case {"type": "error", "value": str(text)}:
-                    raise GatewayRefused(sentence(text), str(content.get("code", "")))
-
-    async def offer(self, sdp: str, ice_servers: Sequence[Mapping[str, Any]]) -> None:
-        value = {"type": "offer", "sdp": sdp, "ice_servers": ice_servers, "talk": True}
-        await self._send({"type": "webrtc", "value": value})
-
-    async def candidate(self, line: str) -> None:
-        """A candidate of the other side; an empty one ends them."""
-        await self._send({"type": "webrtc/candidate", "value": line})
-
-    async def _send(self, message: Mapping[str, Any]) -> None:
-        if not self._socket.closed:
-            await self._socket.send_json(message)
-
-
-async def _messages(socket: ClientWebSocketResponse) -> AsyncIterator[dict[str, Any]]:
-    """Objects until the other side leaves. Raises `GatewayUnreachable` when it is silent and answers no ping."""
-    asked = False
-    while True:
-        try:
-            message = await socket.receive(_SILENCE)
-        except TimeoutError:
-            if asked:
-                raise GatewayUnreachable("the gateway fell silent") from None
-            asked = True
-            await socket.ping()
-            continue
-        asked = False
-        if message.type is WSMsgType.TEXT:
-            content = json.loads(message.data)
-            if isinstance(content, dict):
-                yield content
-        elif message.type is WSMsgType.PING:
-            await socket.pong(message.data)
-        elif message.type is not WSMsgType.PONG:
-            return
-
-
 async def _check(response: ClientResponse) -> None:
     if response.status >= 300:
         text = (await response.text(errors="replace"))[:500]
-        raise _refusal(response.status, text, response.headers.get(_CODE, ""))
-
-
-def _refusal(status: int, text: str, code: str = "") -> GatewayError:
-    match status:
-        case 401:
-            return GatewayUnauthorized("the gateway wants another user or password")
-        case 429:
-            return GatewayLocked(sentence(text))
-        case 502 | 503 | 504 if not code:
-            return GatewayUnreachable(f"a proxy before the gateway answers with {status}")
-        case _:
-            return GatewayRefused(sentence(text) or f"the gateway answers with {status}", code)
-
-
-def sentence(text: str) -> str:
-    """The gateway's words without the room that they come from: `streams: `, `webrtc: `."""
-    text = text.strip()
-    head, colon, rest = text.partition(": ")
-    return sentence(rest) if colon and head in {"streams", "webrtc", "snapshot"} else text
+        raise refusal(response.status, text, response.headers.get(_CODE, ""))

@@ -22,15 +22,10 @@ from homeassistant.helpers.service_info.zeroconf import ZeroconfServiceInfo
 from yarl import URL
 
 from .camera_flow import CameraFlow
-from .client import (
-    GatewayError,
-    GatewayInfo,
-    GatewayLocked,
-    GatewayUnauthorized,
-    NotGo2py,
-)
+from .client import GatewayInfo
 from .const import CAMERA, CONF_APP, CONF_MANAGED, DEFAULT_PORT, DOMAIN
 from .discovered_flow import DiscoveredCamera, hint, moved
+from .errors import GatewayError, GatewayLocked, GatewayUnauthorized, NotGo2py
 from .forms import PASSWORD, TEXT, USER
 from .hosted_flow import HostedSteps
 from .session import passing_client

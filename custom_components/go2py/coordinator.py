@@ -15,15 +15,7 @@ from homeassistant.helpers import device_registry as dr
 from homeassistant.helpers.event import async_track_time_interval
 from homeassistant.helpers.update_coordinator import DataUpdateCoordinator
 
-from .client import (
-    GatewayClient,
-    GatewayError,
-    GatewayInfo,
-    GatewayRefused,
-    GatewayUnauthorized,
-    GatewayUnreachable,
-    NotGo2py,
-)
+from .client import GatewayClient, GatewayInfo
 from .const import (
     CAMERA,
     CONF_ADDRESS,
@@ -40,6 +32,7 @@ from .const import (
     LOGGER,
     MIN_VERSION,
 )
+from .errors import GatewayError, GatewayRefused, GatewayUnauthorized, GatewayUnreachable, NotGo2py
 from .models import Stream, Streams
 
 if TYPE_CHECKING:

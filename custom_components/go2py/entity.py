@@ -9,9 +9,9 @@ from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers.device_registry import CONNECTION_NETWORK_MAC, DeviceInfo
 from homeassistant.helpers.update_coordinator import CoordinatorEntity
 
-from .client import GatewayError
 from .const import DOMAIN
 from .coordinator import Camera, Go2pyCoordinator
+from .errors import GatewayError
 from .failure import failure
 from .models import Stream
 

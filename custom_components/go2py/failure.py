@@ -2,8 +2,9 @@
 
 from homeassistant.exceptions import HomeAssistantError
 
-from .client import GatewayClient, GatewayError, GatewayRefused, GatewayUnauthorized
+from .client import GatewayClient
 from .const import DOMAIN
+from .errors import GatewayError, GatewayRefused, GatewayUnauthorized
 
 
 def failure(client: GatewayClient, error: GatewayError) -> HomeAssistantError:

@@ -14,9 +14,9 @@ from homeassistant.helpers.debounce import Debouncer
 from homeassistant.helpers.event import async_track_time_interval
 from homeassistant.helpers.start import async_at_started
 
-from .client import GatewayError, GatewayUnreachable
 from .const import DOMAIN, LOGGER
 from .coordinator import Go2pyConfigEntry, Go2pyCoordinator, cameras_of
+from .errors import GatewayError, GatewayUnreachable
 from .follow import follow, learn
 from .found import Device
 from .probe import Look

@@ -17,8 +17,8 @@ from homeassistant.components.http import (
 from homeassistant.core import HomeAssistant
 
 from .camera import Go2pyCamera
-from .client import GatewayError, GatewayUnreachable
 from .const import DOMAIN, LOGGER
+from .errors import GatewayError, GatewayUnreachable
 from .seen import camera_for
 
 _WISH_SECONDS: Final = 10.0

@@ -20,8 +20,8 @@ from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 from homeassistant.helpers.restore_state import ExtraStoredData, RestoreEntity
 from homeassistant.util import dt as dt_util
 
-from .client import GatewayError
 from .coordinator import Camera, Go2pyConfigEntry, Go2pyCoordinator
+from .errors import GatewayError
 from .models import Play
 from .sounds import address_of, factor_of, name_of
 from .talkers import SPEAKER, TalkEntity

@@ -15,9 +15,9 @@ from homeassistant.helpers import config_validation as cv
 from homeassistant.helpers import entity_registry as er
 from homeassistant.helpers.service import async_extract_entity_ids
 
-from .client import GatewayError
 from .const import DOMAIN
 from .coordinator import Camera, Go2pyConfigEntry, Go2pyCoordinator
+from .errors import GatewayError
 from .failure import failure
 from .sounds import address_of, factor_of, spoken
 
@@ -109,8 +109,8 @@ async def _cameras(call: ServiceCall) -> Iterator[tuple[str, Go2pyCoordinator, C
         entry: Go2pyConfigEntry | None = call.hass.config_entries.async_get_entry(one.config_entry_id or "")
         if entry is None or entry.state is not ConfigEntryState.LOADED or not entry.runtime_data.connected:
             raise _wrong("gateway_away", name=entry.title if entry else entity_id)
-        if (camera := entry.runtime_data.cameras.get(one.config_subentry_id or "")) is not None:
-            found.setdefault(camera.id, (entity_id, entry.runtime_data, camera))
+        camera = entry.runtime_data.cameras[str(one.config_subentry_id)]
+        found.setdefault(camera.id, (entity_id, entry.runtime_data, camera))
     return iter(found.values())
 
 

@@ -12,8 +12,8 @@ from homeassistant.components.http.auth import async_sign_path
 from homeassistant.core import HomeAssistant
 from homeassistant.util.hass_dict import HassKey
 
-from .client import GatewayError
 from .const import DOMAIN
+from .errors import GatewayError
 from .probe import Look
 
 _SECONDS: Final = 300

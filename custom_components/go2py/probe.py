@@ -3,15 +3,16 @@
 import secrets
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar, Final
 
-from .client import GatewayClient, GatewayError, GatewayRefused, GatewayUnreachable
+from .client import GatewayClient
 from .const import LOGGER
+from .errors import GatewayError, GatewayRefused, GatewayUnreachable
 from .found import Survey
 from .models import Media
 from .reasons import CODES, reason_key
-from .sources import InvalidSource, host_of, hosts_of, is_address, runs_commands, with_credentials
+from .sources import InvalidSource, host_of, hosts_of, is_address, is_link, runs_commands, with_credentials
 
 _PREFIX = "go2py_look_"
 NO_ERROR: Final = {"host": "", "detail": "", "address": "192.168.1.30", "link": "rtsp://…"}
@@ -105,6 +106,15 @@ class Look:
             survey.address if survey.address.lower() in hosts_of((source,)) else "",
         )
 
+    async def beside(self, main: Found, text: str, username: str, password: str) -> Found:
+        """`main` with the small picture behind this link, which has to come too. Raises `ProbeError`."""
+        if not is_link(text):
+            raise ProbeError("camera_sub_source")
+        source = with_credentials(text, username, password)
+        with self._explained(host_of(source)):
+            media = await self._sight(source)
+        return replace(main, sub_sources=(source,), sub=" ".join(filter(None, (media.video, media.resolution))))
+
     async def check_all(self, sources: Sequence[str]) -> Media:
         """Try each of several sources of one camera; what the first carries. Raises `ProbeError`."""
         if not sources:
@@ -114,13 +124,9 @@ class Look:
 
     async def check(self, source: str) -> Media:
         """Connect to one source and wait for its picture. Raises `ProbeError`."""
-        if runs_commands(source):
-            raise ProbeError("camera_command")
         with self._explained(host_of(source)):
             await self.close()
-            sight = await self.client.look_at(source)
-            if sight.problem:
-                raise ProbeError(reason_key(sight.problem), host=host_of(source), detail=sight.message)
+            media = await self._sight(source)
             self._begin()
             try:
                 await self.client.try_stream(self.name, _own(source))
@@ -128,7 +134,16 @@ class Look:
                 if self.ended:  # while the gateway was working: it may have made the stream after it was taken away
                     self._made = True
                     await self.close()
-            return sight.media
+            return media
+
+    async def _sight(self, source: str) -> Media:
+        """What a source carries, once it brought a picture. Raises `ProbeError` and `GatewayError`."""
+        if runs_commands(source):
+            raise ProbeError("camera_command")
+        sight = await self.client.look_at(source)
+        if sight.problem:
+            raise ProbeError(reason_key(sight.problem), host=host_of(source), detail=sight.message)
+        return sight.media
 
     @contextmanager
     def _explained(self, host: str) -> Iterator[None]:

@@ -18,9 +18,10 @@ from typing import Any, Final
 from homeassistant.const import CONF_PASSWORD, CONF_URL, CONF_USERNAME
 from homeassistant.core import HomeAssistant
 
-from .client import GatewayError
+from .client import GatewayInfo
 from .const import LOGGER
 from .environment import Environment, HostingError
+from .errors import GatewayError
 from .session import passing_client
 
 _LOG: Final = logging.getLogger(f"{__package__}.gateway")
@@ -46,6 +47,8 @@ _TAIL: Final = 8
 _LOOPBACK: Final = "127.0.0.1"
 _RTSP, _WEBRTC = 8554, 8555
 _STEP, _TRIES = 10, 50
+_ROUNDS: Final = 3
+"""So often others may choose the same ports in the same moment."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +72,14 @@ class Ports:
         """Whether nobody took the API's port while the gateway was away."""
         return _is_free(self.api, _LOOPBACK, socket.SOCK_STREAM)
 
+    @property
+    def rtsp_address(self) -> str:
+        return f"{_LOOPBACK}:{self.rtsp}"
+
+    @property
+    def webrtc_address(self) -> str:
+        return f":{self.webrtc}"
+
 
 class GatewayProcess:
     """A gateway with credentials that only Home Assistant knows.
@@ -87,39 +98,46 @@ class GatewayProcess:
         self._environment = environment
         self._folder = folder
         self._moved = moved
-        self._ports = Ports.choose()
         self._task: asyncio.Task[None] | None = None
         self._ended = asyncio.Event()
         """The first process came to its end."""
         self._tail: deque[str] = deque(maxlen=_TAIL)
-        self.data: Mapping[str, str] = {
-            CONF_URL: f"http://{_LOOPBACK}:{self._ports.api}/",
-            CONF_USERNAME: "homeassistant",
-            CONF_PASSWORD: secrets.token_urlsafe(32),
-        }
-        """How to reach it."""
+        self._password = secrets.token_urlsafe(32)
+        self._ports = Ports.choose()
         self.pid = 0
         """The process that lives, or lived last."""
+
+    @property
+    def data(self) -> Mapping[str, str]:
+        """How to reach it."""
+        url = f"http://{_LOOPBACK}:{self._ports.api}/"
+        return {CONF_URL: url, CONF_USERNAME: "homeassistant", CONF_PASSWORD: self._password}
 
     async def start(self) -> None:
         """Run until `stop`; returns once the gateway answers. Where it does not: `HostingError` with its last lines."""
         await self._hass.async_add_executor_job(lambda: self._folder.mkdir(parents=True, exist_ok=True))
-        self._task = self._hass.async_create_background_task(self._run(), "go2py gateway")
-        try:
-            await self._answer()
-        except BaseException:
+        for last in (False,) * (_ROUNDS - 1) + (True,):
+            self._ended.clear()
+            self._task = self._hass.async_create_background_task(self._run(), "go2py gateway")
+            try:
+                info = await self._answer()
+            except BaseException:
+                await self.stop()
+                raise
+            ours = {self._ports.rtsp_address, self._ports.webrtc_address}
+            if last or ours.isdisjoint(blocked.address for blocked in info.blocked):
+                return
             await self.stop()
-            raise
+            self._ports = Ports.choose()
 
-    async def _answer(self) -> None:
+    async def _answer(self) -> GatewayInfo:
         """Wait for it. Raises `HostingError`."""
         with passing_client(self._hass, self.data) as client:
             try:
                 async with asyncio.timeout(_START_SECONDS):
                     while not self._ended.is_set():
                         with suppress(GatewayError):
-                            await client.info()
-                            return
+                            return await client.info()
                         await asyncio.sleep(0.1)
             except TimeoutError:
                 self._tail.append(f"no answer for {_START_SECONDS:.0f} seconds")
@@ -187,15 +205,16 @@ class GatewayProcess:
         level = "debug" if _LOG.isEnabledFor(logging.DEBUG) else "info"
         return json.dumps(
             {
-                "rtsp": {"listen": f"{_LOOPBACK}:{self._ports.rtsp}"},
-                "webrtc": {"listen": f":{self._ports.webrtc}"},
+                "rtsp": {"listen": self._ports.rtsp_address},
+                "webrtc": {"listen": self._ports.webrtc_address},
                 "log": {"level": level},
             }
         )
 
     def _orders(self) -> bytes:
         """What it may not, on standard input as it holds the password."""
-        login = {"username": self.data[CONF_USERNAME], "password": self.data[CONF_PASSWORD], "local_auth": True}
+        data = self.data
+        login = {"username": data[CONF_USERNAME], "password": data[CONF_PASSWORD], "local_auth": True}
         orders = {
             "api": {"listen": f"{_LOOPBACK}:{self._ports.api}", **login},
             "rtsp": login,

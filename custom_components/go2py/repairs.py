@@ -16,9 +16,7 @@ from .probe import NO_ERROR, Look, ProbeError
 from .sources import credentials_of, with_credentials
 
 
-async def async_create_fix_flow(
-    hass: HomeAssistant, issue_id: str, data: Mapping[str, Any] | None
-) -> RepairsFlow:
+async def async_create_fix_flow(hass: HomeAssistant, issue_id: str, data: Mapping[str, Any] | None) -> RepairsFlow:
     """A form for each issue that can be put right here."""
     assert data is not None
     if CONF_APP in data:

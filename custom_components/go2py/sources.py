@@ -30,6 +30,14 @@ def is_address(text: str) -> bool:
     raise InvalidSource
 
 
+def is_link(text: str) -> bool:
+    """Whether this is a source, as opposed to an address and to anything else."""
+    try:
+        return not is_address(text)
+    except InvalidSource:
+        return False
+
+
 def runs_commands(source: str) -> bool:
     """Whether the gateway would have to start a program that the text names."""
     found = _SCHEME.match(source)

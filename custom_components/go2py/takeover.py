@@ -66,9 +66,7 @@ async def offer(hass: HomeAssistant, entry: Go2pyConfigEntry) -> Offer:
         if not _usable(source):
             closed.append(state.name)
         elif without_credentials(source) not in known and not _from_gateway(entry, source):
-            candidates.append(
-                Candidate(state.entity_id, state.name, platform, source, *_device(hass, state.entity_id))
-            )
+            candidates.append(Candidate(state.entity_id, state.name, platform, source, *_device(hass, state.entity_id)))
     return Offer(tuple(candidates), away, tuple(closed))
 
 

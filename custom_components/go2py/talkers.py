@@ -8,10 +8,10 @@ from typing import Final, override
 from homeassistant.core import callback
 from homeassistant.helpers import entity_registry as er
 
-from .client import GatewayError
 from .const import DOMAIN, LOGGER
 from .coordinator import Camera, Go2pyCoordinator
 from .entity import Go2pyEntity
+from .errors import GatewayError
 
 SPEAKER: Final = "speaker"
 TALK: Final = "talk"

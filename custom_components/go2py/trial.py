@@ -9,12 +9,13 @@ from homeassistant.core import HomeAssistant
 
 from . import preview
 from .cameras import NewCamera, free_stream
-from .client import GatewayError
 from .coordinator import Go2pyConfigEntry
+from .errors import GatewayError
 from .forms import PASSWORD, TEXT, USER
 from .probe import NO_ERROR, Found, Look, ProbeError
 from .sources import host_of, without_credentials
 
+SUB_SOURCE = "sub_source"
 LOGIN = {vol.Optional(CONF_USERNAME): USER, vol.Optional(CONF_PASSWORD): PASSWORD}
 NAME_SCHEMA = vol.Schema({vol.Required(CONF_NAME): TEXT})
 
@@ -33,13 +34,16 @@ class Trial:
         self._closed = False
 
     async def find(self, text: str, given: Mapping[str, Any]) -> bool:
-        """Look at the camera behind an address or source, with the form's user and password; else `error` says why."""
+        """Look at the camera behind an address or source, with the form's user, password and link of the small picture;
+        else `error` says why."""
         login = str(given.get(CONF_USERNAME) or "").strip(), str(given.get(CONF_PASSWORD) or "")
         client = self._entry.runtime_data.client
         if self.look.client is not client:  # the gateway was connected anew
             self.look = Look(client)
         try:
             self.found = await self.look.find(text, *login)
+            if small := str(given.get(SUB_SOURCE) or "").strip():
+                self.found = await self.look.beside(self.found, small, *login)
         except ProbeError as error:
             self.error = error.key, error.placeholders
             return False

@@ -11,9 +11,11 @@ from homeassistant.core import HomeAssistant
 from homeassistant.exceptions import HomeAssistantError
 from webrtc_models import RTCIceCandidateInit
 
-from .client import GatewayClient, GatewayError, GatewayUnauthorized, GatewayUnreachable, Signalling
+from .client import GatewayClient
 from .const import DOMAIN, LOGGER
+from .conversation import Signalling
 from .coordinator import Camera
+from .errors import GatewayError, GatewayUnauthorized, GatewayUnreachable
 
 _ANSWER_SECONDS = 9.0
 """Who watches a black rectangle for longer has a right to know why."""

@@ -80,6 +80,10 @@ class Api:
         """JSON of a POST. Raises `Refused`."""
         return await self._ask("POST", path, body)
 
+    async def delete(self, path: str) -> Any:
+        """JSON of a DELETE. Raises `Refused`."""
+        return await self._ask("DELETE", path)
+
     async def _ask(self, method: str, path: str, body: Any = None) -> Any:
         headers = {"Authorization": f"Bearer {self.tokens['access_token']}"} if self.tokens else {}
         async with self._http.request(method, self.url + path, json=body, headers=headers) as answer:

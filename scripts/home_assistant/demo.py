@@ -7,6 +7,8 @@ from .api import Api
 DASHBOARD: Final = "go2py-cameras"
 CAMERAS: Final = {"Haustür Süd": "demo:", "Garten": "demo:?size=640x360&fps=15"}
 """Names and sources; the first has a letter and a blank that addresses and entity ids have to cope with."""
+SMALL: Final = {"Haustür Süd": {"sub_source": "demo:?size=640x360"}}
+"""What else is entered: a small picture."""
 
 
 async def furnish(api: Api) -> None:
@@ -17,8 +19,8 @@ async def furnish(api: Api) -> None:
     have = {one["title"] for one in await api.command("config_entries/subentries/list", entry_id=entry)}
     for name, source in CAMERAS.items():
         if name not in have:
-            await add_camera(api, entry, name, source)
-    await make_dashboard(api, DASHBOARD, "Cameras", [name for _, name in await cameras(api)])
+            await add_camera(api, entry, name, source, **SMALL.get(name, {}))
+    await make_dashboard(api, DASHBOARD, "Cameras", [name for _, name in await cameras(api)], talk=True)
 
 
 async def gateway(api: Api) -> str:
@@ -29,9 +31,9 @@ async def gateway(api: Api) -> str:
     return str(made["result"]["entry_id"])
 
 
-async def add_camera(api: Api, entry: str, name: str, source: str, **login: str) -> None:
-    """By its address or link, as somebody would type it; `login` has the camera's `username` and `password`."""
-    await api.add_subentry(entry, "camera", {"next_step_id": "address"}, {"source": source, **login}, {"name": name})
+async def add_camera(api: Api, entry: str, name: str, source: str, **more: str) -> None:
+    """By its address or link, as somebody would type it; `more` are the form's other fields."""
+    await api.add_subentry(entry, "camera", {"next_step_id": "address"}, {"source": source, **more}, {"name": name})
 
 
 async def cameras(api: Api) -> list[tuple[str, str]]:
@@ -44,11 +46,17 @@ async def cameras(api: Api) -> list[tuple[str, str]]:
     ]
 
 
-async def make_dashboard(api: Api, path: str, title: str, shown: list[str], *, listed: bool = True) -> None:
-    """A dashboard with each camera live, and all of them small; `listed` in the sidebar."""
+async def make_dashboard(
+    api: Api, path: str, title: str, shown: list[str], *, listed: bool = True, talk: bool = False
+) -> None:
+    """A dashboard with each camera live, and all of them small; `listed` in the sidebar. With `talk` its first view has
+    our card for each, to see, hear and speak."""
     settings = {"icon": "mdi:cctv", "mode": "storage", "require_admin": False, "show_in_sidebar": listed}
     await api.command("lovelace/dashboards/create", url_path=path, title=title, **settings)
     live = [{"type": "picture-entity", "entity": one, "camera_view": "live"} for one in shown]
     small = {"type": "picture-glance", "title": title, "camera_image": shown[0], "entities": shown}
-    view = {"title": title, "path": "cameras", "type": "masonry", "cards": [*live, small]}
-    await api.command("lovelace/config/save", url_path=path, config={"views": [view]})
+    views = [{"title": title, "path": "cameras", "type": "masonry", "cards": [*live, small]}]
+    if talk:
+        ours = [{"type": "custom:go2py-camera", "entities": [one]} for one in shown]
+        views.insert(0, {"title": "See and talk", "path": "talk", "type": "masonry", "cards": ours})
+    await api.command("lovelace/config/save", url_path=path, config={"views": views})

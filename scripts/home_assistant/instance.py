@@ -33,7 +33,10 @@ homeassistant:
   time_zone: {time_zone}
   country: {country}
   currency: EUR
+  # It listens there only; what cameras are to play is fetched from here.
+  internal_url: {url}
   allowlist_external_dirs: ["{folder}"]
+  media_dirs: {{local: "{folder}/media"}}
 frontend:
 api:
 websocket_api:
@@ -133,7 +136,8 @@ class HomeAssistant:
     def _prepare(self) -> None:
         storage = self.folder / ".storage"
         storage.mkdir(parents=True, exist_ok=True)
-        text = _CONFIGURATION.format(folder=self.folder, time_zone="UTC", country="DE") + self._more
+        (self.folder / "media").mkdir(exist_ok=True)
+        text = _CONFIGURATION.format(folder=self.folder, url=self.url, time_zone="UTC", country="DE") + self._more
         (self.folder / "configuration.yaml").write_text(text)
         link = self.folder / "custom_components"
         if not link.is_symlink():

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import socket
 import sys
 from asyncio.subprocess import PIPE, STDOUT, Process
 from pathlib import Path
@@ -68,6 +69,26 @@ async def test_it_listens_where_it_was_told_and_ends_with_its_input(tmp_path: Pa
         async with http.get("/api/config", headers=login) as answer:
             assert SECRET not in await answer.text()
     assert process.stdin is not None
+    process.stdin.close()
+    await asyncio.wait_for(process.communicate(), 20)
+    assert process.returncode == 0
+
+
+async def test_all_ports_are_open_before_the_api_answers(tmp_path: Path) -> None:
+    """Also WebRTC's, although there is nothing to watch yet: who started us chose them, and wants to know."""
+    api, rtsp, webrtc = free_ports(3)
+    listening = socket.create_server(("0.0.0.0", webrtc))
+    arguments = command(tmp_path, rtsp)
+    (tmp_path / "go2py.yaml").write_text(f"webrtc: {{listen: ':{webrtc}'}}\n")
+    process = await asyncio.create_subprocess_exec(*arguments, stdin=PIPE, stdout=PIPE, stderr=STDOUT)
+    assert process.stdin is not None
+    process.stdin.write(orders(api).encode() + b"\n")
+    await said(process, b"[api] listen")
+    login = {"Authorization": encode_basic_auth("parent", SECRET)}
+    async with ClientSession(f"http://127.0.0.1:{api}") as http, http.get("/api", headers=login) as answer:
+        (blocked,) = [one for one in (await answer.json())["listeners"] if one["problem"]]
+    assert (blocked["name"], blocked["listen"]) == ("webrtc", f":{webrtc}")
+    listening.close()
     process.stdin.close()
     await asyncio.wait_for(process.communicate(), 20)
     assert process.returncode == 0

@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import av
 import pytest
 from aiohttp import web
 
@@ -36,6 +37,17 @@ def wav(seconds: float, hertz: float = 440.0, rate: int = 16_000) -> bytes:
         writer.setsampwidth(2)
         writer.setframerate(rate)
         writer.writeframes(samples.tobytes())
+    return file.getvalue()
+
+
+def mp3(seconds: float) -> bytes:
+    """The same, compressed."""
+    file = io.BytesIO()
+    with av.open(io.BytesIO(wav(seconds)), "r") as source, av.open(file, "w", format="mp3") as target:
+        stream = target.add_stream("mp3", rate=16_000, layout="mono")
+        for frame in source.decode(audio=0):
+            target.mux(stream.encode(frame))
+        target.mux(stream.encode(None))
     return file.getvalue()
 
 
@@ -171,6 +183,30 @@ async def test_an_address_is_heard(gateway: Running, listener: Listener) -> None
         status, text = await post(gateway, "/api/streams", {"dst": "door", "src": url.replace("bell", "missing")})
         assert status == 500
         assert "cannot be fetched" in text
+    finally:
+        await runner.cleanup()
+
+
+async def test_a_response_without_a_length_is_heard_whole(gateway: Running, listener: Listener) -> None:
+    async def serve(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse(headers={"Content-Type": "audio/mpeg"})
+        response.enable_chunked_encoding()
+        await response.prepare(request)
+        await response.write(mp3(1.0))
+        return response
+
+    application = web.Application()
+    application.router.add_get("/speech.mp3", serve)
+    runner = web.AppRunner(application)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    try:
+        url = f"http://127.0.0.1:{runner.addresses[0][1]}/speech.mp3"
+        status, text = await post(gateway, "/api/play", {"dst": "door", "src": url})
+        assert status == 200, text
+        await idle(gateway)
+        await until(lambda: listener.seconds() > 0.85)
     finally:
         await runner.cleanup()
 

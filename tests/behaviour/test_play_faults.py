@@ -7,9 +7,9 @@ import sys
 import threading
 import wave
 from array import array
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from itertools import chain
+from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,6 +18,7 @@ from go2py.config.values import PlayConfig
 from go2py.errors import Busy, Go2pyError, ProtocolError, Unreachable
 from go2py.media import codec as names
 from go2py.media.codec import Codec
+from go2py.media.unit import AccessUnit
 from go2py.observe.events import Bus, Event
 from go2py.outputs.play import speech as speaking
 from go2py.outputs.play.material import Material
@@ -30,6 +31,7 @@ from go2py.streams.talk.talk import Talk
 from tests.fakes.ear import Ear
 from tests.fakes.running import Running, until
 
+PHONE = Codec(names.PCML, "audio", 8_000)
 AAC = Codec(names.AAC, "audio", 16_000, config=b"\x14\x08")
 
 
@@ -132,6 +134,22 @@ async def test_a_camera_that_breaks_off_for_good_ends_it_there_and_nowhere_else(
     assert stage.service.status("door")["state"] == "playing"
     await stage.idle()
     assert loud(stage.ears["door"]) == pytest.approx(2, abs=0.01)
+
+
+async def test_who_speaks_at_one_camera_does_not_hold_up_the_others(stage: Stage) -> None:
+    yard = stage.talks["yard"]
+    speech = wav(5, 1_000, 8_000)[44:]
+    async with asyncio.timeout(30):
+        alarm = yard.voice("alarm", priority=9, live=False)
+        alarm.push([AccessUnit(PHONE, (speech[2 * at :][:320],), at, arrived=0.0) for at in range(0, 40_000, 160)])
+        await until(lambda: yard.status.state == "talking")
+        await stage.service.play(stage.recording(wav(1.5), ("door", "yard")))
+        await until(lambda: len(stage.ears["door"].heard) > 80)
+        assert alarm.queued > 1
+        alarm.close()
+        await stage.idle("door", "yard")
+    await until(lambda: not any(ear.is_open for ear in stage.ears.values()))
+    assert loud(stage.ears["door"]) == pytest.approx(1.5, abs=0.01)
 
 
 async def test_the_only_camera_that_breaks_off_for_good_ends_it(stage: Stage) -> None:
@@ -279,22 +297,20 @@ async def test_what_is_to_be_spoken_is_no_option_of_the_command() -> None:
 async def test_a_paused_stream_is_not_played_into_by_way_of_another_with_its_camera(tmp_path: Path) -> None:
     camera = "demo:?size=160x120&fps=10&audio=pcma"
     async with Running(tmp_path, {"door": camera, "hall": camera}) as gateway:
-        post: Callable[..., object]
-        bell = {"data": wav(30), "headers": {"Content-Type": "audio/wav"}}
-        async with gateway.http.post("/api/play", params={"dst": "door"}, **bell) as answer:  # type: ignore[arg-type]
+        bell: dict[str, Any] = {"data": wav(30), "headers": {"Content-Type": "audio/wav"}}
+        async with gateway.http.post("/api/play", params={"dst": "door"}, **bell) as answer:
             assert answer.status == 200, await answer.text()
-        assert (await gateway.registry.pause("door")) is not None
+        await gateway.registry.pause("door")
         talk = gateway.session().talk
         assert talk is not None
         await until(lambda: talk.status.state == "idle" and not talk.voices)
-        for path in ("/api/play", "/api/talk"):
-            query = {"dst": "door"} if path == "/api/play" else {"src": "door"}
-            send = gateway.http.post if path == "/api/play" else gateway.http.get
-            async with send(path, params=query, **(bell if path == "/api/play" else {})) as answer:  # type: ignore[arg-type]
-                assert "paused" in await answer.text()
-        async with gateway.http.post("/api/play", params={"dst": "hall"}, **bell) as answer:  # type: ignore[arg-type]
+        async with gateway.http.post("/api/play", params={"dst": "door"}, **bell) as answer:
+            assert "paused" in await answer.text()
+        async with gateway.http.get("/api/talk", params={"src": "door"}) as answer:
+            assert "paused" in await answer.text()
+        async with gateway.http.post("/api/play", params={"dst": "hall"}, **bell) as answer:
             assert answer.status == 200
-        assert list(chain(talk.voices)) != []
+        assert talk.voices
 
 
 async def test_a_json_body_may_name_the_cameras(tmp_path: Path) -> None:
@@ -310,3 +326,51 @@ async def test_a_json_body_may_name_the_cameras(tmp_path: Path) -> None:
         for wrong in ({"src": "bell.wav"}, {"dst": 5, "src": "bell.wav"}, {"dst": [], "src": "bell.wav"}):
             async with gateway.http.post("/api/play", json=wrong) as answer:
                 assert answer.status == 400
+
+
+async def test_an_intercom_ends_with_either_of_its_streams_and_lets_the_other_camera_go(tmp_path: Path) -> None:
+    streams = {name: f"demo:?size=160x120&fps=10&audio=pcma&seed={name}" for name in ("1", "2")}
+    for gone in streams:
+        async with Running(tmp_path, streams) as gateway:
+            sessions = [gateway.session(name) for name in streams]
+            async with gateway.http.post("/api/intercom", params={"src": "1", "dst": "2"}) as answer:
+                assert answer.status == 200, await answer.text()
+            await until(lambda: all(s.talk and s.talk.status.state == "talking" for s in sessions))  # noqa: B023
+            async with gateway.http.delete("/api/streams", params={"src": gone}) as answer:
+                assert answer.status == 200
+            await until(lambda: not any(session.readers for session in sessions))  # noqa: B023
+
+
+async def test_a_camera_is_not_relayed_into_itself_under_another_name(tmp_path: Path) -> None:
+    camera = "demo:?size=160x120&fps=10&audio=pcma"
+    async with Running(tmp_path, {"door": camera, "hall": camera}) as gateway:
+        for path, query in (("play", {"dst": "door", "src": "hall"}), ("intercom", {"dst": "door", "src": "hall"})):
+            async with gateway.http.post(f"/api/{path}", params=query) as answer:
+                assert (answer.status, await answer.text()) == (400, "a camera cannot talk to itself\n")
+
+
+async def test_a_camera_with_two_names_is_played_into_once(tmp_path: Path) -> None:
+    camera = "demo:?size=160x120&fps=10&audio=pcma"
+    async with Running(tmp_path, {"door": camera, "hall": camera}) as gateway:
+        bell: dict[str, Any] = {"data": wav(0.5), "headers": {"Content-Type": "audio/wav"}}
+        async with gateway.http.post("/api/play", params=[("dst", "door"), ("dst", "hall")], **bell) as answer:
+            assert answer.status == 200, await answer.text()
+        talk = gateway.session().talk
+        assert talk is not None
+        assert len(talk.voices) == 1
+
+
+async def test_a_camera_that_speaks_in_its_own_connection_is_let_go_after_it_broke_off(tmp_path: Path) -> None:
+    async with Running(tmp_path, {"door": "demo:?size=160x120&fps=10&audio=pcma"}) as gateway:
+        session = gateway.session()
+        bell: dict[str, Any] = {"data": wav(3), "headers": {"Content-Type": "audio/wav"}}
+        async with gateway.http.post("/api/play", params={"dst": "door"}, **bell) as answer:
+            assert answer.status == 200, await answer.text()
+        talk = session.talk
+        assert talk is not None
+        assert talk.backchannel.on_lost is not None
+        talk.backchannel.on_lost("the camera moved")
+        await until(lambda: talk.status.state != "talking")
+        await until(lambda: talk.status.state == "talking")
+        assert session.readers == 1
+        await until(lambda: not session.readers)

@@ -16,9 +16,11 @@ from scripts.home_assistant.api import Api
 from scripts.home_assistant.demo import CAMERAS, DASHBOARD, add_camera, cameras, make_dashboard
 from scripts.home_assistant.instance import PYTHON, ROOT, HomeAssistant
 from tests.e2e.frontend import Frontend, person
+from tests.e2e.talking import syllables
 from tests.fakes.network import Network, two_machines, why_not
 from tests.fakes.running import PASSWORD, USER, Process, free_ports
-from tests.peers.browser import chromium_running
+from tests.peers.browser import MICROPHONE, chromium_running
+from tests.peers.talking import record
 
 LINGER = 0.3
 _TROUBLE = re.compile(r"^[\d-]+ [\d:.]+\S* (WARNING|ERROR|CRITICAL) .*$", re.MULTILINE)
@@ -48,6 +50,11 @@ class House:
     home: HomeAssistant
     api: Api
     http: ClientSession
+
+    async def empty(self) -> None:
+        """Take out all that is ours."""
+        for entry in await self.api.command("config_entries/get", domain="go2py"):
+            await self.api.delete(f"/api/config/config_entries/entry/{entry['entry_id']}")
 
     def troubles(self) -> list[str]:
         """Lines of the log that complain of us, or of whoever blocks the loop."""
@@ -99,6 +106,14 @@ async def house(gateway: Process, tmp_path_factory: pytest.TempPathFactory) -> A
 @pytest_asyncio.fixture(scope="package", loop_scope="package")
 async def browser(network: Network, chromium: Path) -> AsyncIterator[Browser]:
     async with chromium_running(chromium) as running:
+        yield running
+
+
+@pytest_asyncio.fixture(scope="package", loop_scope="package")
+async def speaker(network: Network, chromium: Path, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Browser]:
+    """A browser whose microphone hears the tone."""
+    said = record(tmp_path_factory.mktemp("voice") / "voice.wav", syllables, 10)
+    async with chromium_running(chromium, *MICROPHONE, f"--use-file-for-fake-audio-capture={said}") as running:
         yield running
 
 

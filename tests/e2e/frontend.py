@@ -22,12 +22,12 @@ _WIDTH, _HEIGHT = 160, 96
 """Of a clock's reading."""
 
 # All videos of a page or an element, through open shadow roots.
-_VIDEOS: Final = """const videos = (node) => [...node.querySelectorAll('*')].flatMap((one) =>
+VIDEOS: Final = """const videos = (node) => [...node.querySelectorAll('*')].flatMap((one) =>
   (one.tagName === 'VIDEO' ? [one] : []).concat(one.shadowRoot ? videos(one.shadowRoot) : []));
 const found = (node) => videos(node.shadowRoot ?? node).concat(node.shadowRoot ? videos(node) : []);"""
-_PLAYED: Final = f"""(node) => {{ {_VIDEOS} const video = found(node)[0];
+_PLAYED: Final = f"""(node) => {{ {VIDEOS} const video = found(node)[0];
   return video ? [video.currentTime, video.getVideoPlaybackQuality().totalVideoFrames] : [0, 0]; }}"""
-_READ: Final = f"""(node, [width, height]) => {{ {_VIDEOS} const video = found(node)[0];
+_READ: Final = f"""(node, [width, height]) => {{ {VIDEOS} const video = found(node)[0];
   const canvas = document.createElement('canvas');
   canvas.width = width; canvas.height = height;
   const context = canvas.getContext('2d');
@@ -73,11 +73,12 @@ class Frontend:
     async def open(self, path: str) -> None:
         await self.page.goto(f"{self.url}/{path}")
         await self.page.wait_for_selector("home-assistant-main")
+        await self.page.locator("#ha-launch-screen").wait_for(state="detached")
 
     async def picture(self, name: str) -> None:
         """Keep a screenshot."""
         PICTURES.mkdir(parents=True, exist_ok=True)
-        await self.page.screenshot(path=PICTURES / f"{name}.png")
+        await self.page.screenshot(path=PICTURES / f"{name}.png", animations="disabled")
 
     async def click(self, what: Locator) -> None:
         self.clicks += 1
@@ -85,9 +86,13 @@ class Frontend:
 
     # --- forms --------------------------------------------------------------------------------------------------------
 
+    async def open_integrations(self) -> None:
+        await self.open("config/integrations/dashboard")
+        await self.page.get_by_role("button", name="Add integration").wait_for()
+
     async def add_integration(self, name: str) -> None:
         """From the page of integrations to the first form, two clicks that are not ours."""
-        await self.open("config/integrations/dashboard")
+        await self.open_integrations()
         await self.page.get_by_role("button", name="Add integration").click()
         await self.page.locator("dialog-add-integration input").first.fill(name)
         await self.page.locator("ha-integration-list-item", has_text=name).click()
@@ -111,6 +116,17 @@ class Frontend:
 
     async def finish(self) -> None:
         await self.click(self.page.get_by_role("button", name="Finish"))
+
+    async def close_form(self) -> None:
+        await self.click(self.page.locator("dialog-data-entry-flow").get_by_role("button", name="Close").first)
+
+    def discovered(self, label: str) -> Locator:
+        """The card of something that was found, on the page of integrations."""
+        return self.page.locator("ha-config-flow-card", has_text=label)
+
+    async def accept(self, label: str) -> None:
+        """Add what was found."""
+        await self.click(self.discovered(label).get_by_role("button", name="Add"))
 
     async def preview(self) -> None:
         """Wait for the picture in a form."""
@@ -178,7 +194,7 @@ Object.defineProperty(HTMLMediaElement.prototype, 'srcObject', {...source, set(s
 @asynccontextmanager
 async def person(browser: Browser, url: str, api: Api | None = None, **options: Any) -> AsyncIterator[Frontend]:
     """Somebody in front of a browser, signed in when `api` is. `options` go to the browser's context."""
-    context = await browser.new_context(viewport={"width": 1280, "height": 800}, **options)
+    context = await browser.new_context(**{"viewport": {"width": 1280, "height": 800}} | options)
     if api is not None:
         tokens = json.dumps(json.dumps(api.browser_tokens()))
         await context.add_init_script(f"localStorage.setItem('hassTokens', {tokens})")

@@ -12,11 +12,15 @@ from playwright.async_api import Browser
 from scripts.home_assistant.api import Api
 from scripts.home_assistant.demo import CAMERAS, DASHBOARD
 from scripts.home_assistant.instance import ROOT, HomeAssistant
-from tests.e2e.frontend import person
+from tests.e2e.frontend import Frontend, person
+from tests.e2e.talking import loudness
 from tests.fakes.running import free_ports
 
+QUIET, LOUD = -60, -40
+"""dB of the tone: what the demo camera has of it by itself, and what it repeats."""
 
-async def test_it_starts_furnished_and_stops_whole_in_the_middle_of_a_stream(tmp_path: Path, browser: Browser) -> None:
+
+async def test_it_starts_furnished_and_stops_whole_in_the_middle_of_a_stream(tmp_path: Path, speaker: Browser) -> None:
     (port,) = free_ports(1)
     mark = f"go2py-e2e-{os.getpid()}-{port}"
     process = await asyncio.create_subprocess_exec(
@@ -32,8 +36,14 @@ async def test_it_starts_furnished_and_stops_whole_in_the_middle_of_a_stream(tmp
         home = HomeAssistant(tmp_path, port)
         async with ClientSession() as http:
             api: Api = await home.signed_in(http)
-            async with person(browser, home.url, api) as page:
+            entities = {one["entity_id"] for one in await api.command("config/entity_registry/list")}
+            assert "camera.haustur_sud_sub_stream" in entities
+            async with person(speaker, home.url, api) as page:
                 await page.open(DASHBOARD)
+                for number in range(len(CAMERAS)):
+                    await page.playing(page.page.locator("go2py-camera").nth(number))
+                await speak_and_listen(page)
+                await page.open(f"{DASHBOARD}/cameras")
                 for number in range(len(CAMERAS)):
                     await page.playing(page.card("picture-entity", number))
                 assert len(marked(mark)) >= 3  # this one, Home Assistant, the gateway
@@ -47,6 +57,20 @@ async def test_it_starts_furnished_and_stops_whole_in_the_middle_of_a_stream(tmp
     assert not marked(mark)
     assert home.login_file.stat().st_mode & 0o77 == 0
     assert api.login.password not in line
+
+
+async def speak_and_listen(page: Frontend) -> None:
+    """Press to talk on the first card, release, and hear from the camera what it heard."""
+    card = page.page.locator("go2py-camera").first
+    assert await loudness(card) < QUIET
+    await card.get_by_role("button", name="Hold to speak").hover()
+    await page.page.mouse.down()
+    await card.get_by_text("Speak now").wait_for()
+    await page.page.wait_for_timeout(1500)  # of talk
+    await page.page.mouse.up()
+    async with asyncio.timeout(20):
+        while await loudness(card) < LOUD:
+            await asyncio.sleep(0.02)
 
 
 def marked(mark: str) -> list[str]:

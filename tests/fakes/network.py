@@ -42,6 +42,15 @@ class Network:
     def block_udp(self) -> None:
         self._filter("meta l4proto udp drop")
 
+    @contextlib.contextmanager
+    def closed(self, port: int) -> Iterator[None]:
+        """Nothing reaches this port of the viewer's until the end of the block, as behind a firewall."""
+        self._filter(f"meta l4proto {{ tcp, udp }} th dport {port} drop")
+        try:
+            yield
+        finally:
+            _run("nft", "delete table inet faults")
+
     def thin(self, rate: str) -> None:
         """The cable takes no more than this, `3mbit`, with a queue of 200 ms."""
         _run(*self.prefix, "tc", "qdisc", "add", "dev", "cable", "root", "tbf",

@@ -64,7 +64,7 @@ class FakeGateway:
         self.conversations: list[dict[str, str]] = []
         """What they asked for when they came."""
         self.asked: list[str] = []
-        """`METHOD path?query` of requests that change something or take a picture; after that of a stream its sources."""
+        """`METHOD path?query` of requests that change something or take a picture; behind a stream's, its sources."""
         self.enquiries: list[str] = []
         """Streams of which somebody asked whether they can be spoken to: those that bring a picture, at any time."""
         self.listeners: set[web.WebSocketResponse] = set()
@@ -106,6 +106,11 @@ class FakeGateway:
         """An event."""
         for socket in tuple(self.listeners):
             await socket.send_json({"type": type, "time": 0, "data": data})
+
+    async def media(self, **facts: Any) -> None:
+        """What the picture and the sound of `door` are, also for who comes later."""
+        self.facts = facts
+        await self.tell("stream.media", stream="door", **facts)
 
     async def source_state(self, state: str, reason: str = "", restarts: int = 0, code: str = "") -> None:
         self.state, self.reason, self.code = state, reason, code

@@ -208,11 +208,11 @@ async def test_nothing_is_left_of_an_entry(
 async def test_key_pictures_are_missing(hass: HomeAssistant, fake: FakeGateway) -> None:
     entry = await setup(hass, fake)
     late = {"codec": "H264", "key_overdue": True}
-    await fake.tell("stream.media", stream="door", video=late)
+    await fake.media(video=late)
     await settle(hass, lambda: set(issues(hass).values()) == {"no_key_picture"})
-    await fake.tell("stream.media", stream="door", video={**late, "key_overdue": False})
+    await fake.media(video={**late, "key_overdue": False})
     await settle(hass, lambda: not issues(hass))
-    await fake.tell("stream.media", stream="door", video=late)
+    await fake.media(video=late)
     await settle(hass, lambda: issues(hass))
     await hass.services.async_call("camera", "turn_off", {"entity_id": "camera.door"}, blocking=True)
     await settle(hass, lambda: not issues(hass))
@@ -225,7 +225,7 @@ async def test_h265_that_nobody_can_play(
     assert await async_setup_component(hass, "repairs", {})
     entry = await setup(hass, fake)
     video = {"codec": "H265"}
-    await fake.tell("stream.media", stream="door", video=video)
+    await fake.media(video=video)
     await settle(hass, lambda: hass.states.is_state("sensor.door_video_codec", "H265"))
     assert not issues(hass)  # nobody tried
     socket = await hass_ws_client()
@@ -238,12 +238,12 @@ async def test_h265_that_nobody_can_play(
 
     await offer("H264")
     await settle(hass, lambda: set(issues(hass).values()) == {"h265_not_playable"})
-    await fake.tell("stream.media", stream="door")  # nobody looks
+    await fake.media()  # nobody looks
     await settle(hass, lambda: hass.states.is_state("sensor.door_video_codec", "unknown"))
     assert issues(hass)
-    await fake.tell("stream.media", stream="door", video={"codec": "H264"})  # the advice was followed
+    await fake.media(video={"codec": "H264"})  # the advice was followed
     await settle(hass, lambda: not issues(hass))
-    await fake.tell("stream.media", stream="door", video=video)
+    await fake.media(video=video)
     await settle(hass, lambda: issues(hass))
     await offer("H265")  # somebody has a better browser
     await settle(hass, lambda: not issues(hass))

@@ -63,6 +63,29 @@ async def test_a_link_with_a_password(hass: HomeAssistant, fake: FakeGateway, en
     assert hass.states.get("camera.door") is door
 
 
+async def test_a_link_for_each_picture(hass: HomeAssistant, fake: FakeGateway, entry: MockConfigEntry) -> None:
+    flow = await start(hass, entry)
+    links = {"source": "rtsp://10.0.0.5/main", "sub_source": " rtsp://10.0.0.5/small "}
+    for text, errors in (
+        ("10.0.0.5", {"sub_source": "camera_sub_source"}),
+        ("no link", {"sub_source": "camera_sub_source"}),
+        ("exec:cat", {"base": "camera_command"}),
+    ):
+        flow = await enter(hass, flow, **{**links, "sub_source": text})
+        assert flow["errors"] == errors
+    fake.dead = "/small"
+    flow = await enter(hass, flow, **links, **LOGIN)
+    assert flow["errors"] == {"base": "camera_unreachable"}
+    fake.dead = ""
+    flow = await enter(hass, flow, **links, **LOGIN)
+    assert flow["step_id"] == "confirm"
+    assert flow["description_placeholders"]["sub"] == "H264"
+    await enter(hass, flow, **{CONF_NAME: "Yard"})
+    await settle(hass, lambda: fake.streams.get("yard_sub") == ["rtsp://me:secret@10.0.0.5/small"])
+    assert fake.streams["yard"] == ["rtsp://me:secret@10.0.0.5/main"]
+    assert not [name for name in fake.streams if name.startswith("go2py_look")]
+
+
 SURVEY = {
     "address": "10.0.0.5",
     "maker": "Acme",

@@ -26,6 +26,7 @@ from custom_components.go2py import process as module
 from custom_components.go2py.environment import INTERPRETER, Environment, HostingError
 from custom_components.go2py.hosting import rehearse
 from custom_components.go2py.process import GatewayProcess
+from custom_components.go2py.session import passing_client
 
 from .conftest import ROOT, settle
 from .fakes import FakeGateway
@@ -72,16 +73,18 @@ async def gateway(hass: HomeAssistant, config: Path) -> AsyncIterator[GatewayPro
 
 
 def gateways(config: Path) -> dict[int, str]:
-    """Command lines, by their process, that name a folder."""
-    found = {}
+    """Command lines, by their process, that name a folder; not those of their children, which are about to become
+    something else."""
+    found, parents = {}, {}
     for place in Path("/proc").glob("[0-9]*"):
         try:
             line = (place / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+            parent = int((place / "stat").read_text().rpartition(")")[2].split()[1])
         except OSError:
             continue
         if "--child" in line and str(config) in line:
-            found[int(place.name)] = line
-    return found
+            found[int(place.name)], parents[int(place.name)] = line, parent
+    return {pid: line for pid, line in found.items() if parents[pid] not in found}
 
 
 async def by_hand(hass: HomeAssistant) -> ConfigFlowResult:
@@ -101,7 +104,7 @@ async def test_from_nothing_to_a_picture(
     done = await by_hand(hass)
     entry = done["result"]
     assert (dict(entry.data), entry.state) == ({"managed": True}, ConfigEntryState.LOADED)
-    line = gateways(config)[await alone(hass, config)]
+    ((_, line),) = gateways(config).items()
     client = entry.runtime_data.client
     secret = client._password
     assert len(secret) > 40
@@ -279,6 +282,31 @@ async def test_two_of_them_share_a_machine(hass: HomeAssistant, config: Path, ga
     assert not {mine.api, mine.rtsp, mine.webrtc} & {its.api, its.rtsp, its.webrtc}
     await other.start()
     await other.stop()
+
+
+async def test_two_of_them_start_at_once(
+    hass: HomeAssistant, config: Path, gateway: GatewayProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both saw the same ports free: who comes second takes others."""
+    first = gateway._ports
+    with socket.socket(type=socket.SOCK_DGRAM) as udp, socket.socket() as tcp:
+        udp.bind(("0.0.0.0", first.webrtc))
+        tcp.bind(("127.0.0.1", first.rtsp))
+        tcp.listen()
+        await gateway.start()
+        then = gateway._ports
+        assert not {first.api, first.rtsp, first.webrtc} & {then.api, then.rtsp, then.webrtc}
+        assert list(gateways(config)) == [gateway.pid]
+        with passing_client(hass, gateway.data) as client:
+            assert (await client.info()).blocked == ()
+        await gateway.stop()
+
+        monkeypatch.setattr(module.Ports, "choose", lambda: then)
+        (config / "go2py/go2py.yaml").write_text(f"webrtc: {{listen: ':{first.webrtc}'}}")
+        await gateway.start()  # the user's own word: Home Assistant tells of it, and leaves it
+        assert gateway._ports is then
+        with passing_client(hass, gateway.data) as client:
+            assert [one.address for one in (await client.info()).blocked] == [f":{first.webrtc}"]
 
 
 def test_ports_when_all_are_taken(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,8 +2,8 @@
 
 import pytest
 
-from custom_components.go2py.client import sentence
 from custom_components.go2py.config_flow import normalize
+from custom_components.go2py.errors import sentence
 from custom_components.go2py.reasons import CODES, KEYS, reason_key
 from custom_components.go2py.sources import (
     InvalidSource,

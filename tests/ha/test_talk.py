@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from homeassistant.components import camera as camera_component
 from homeassistant.const import STATE_UNAVAILABLE
-from homeassistant.core import Context, HomeAssistant, State
+from homeassistant.core import Context, HomeAssistant
 from homeassistant.exceptions import HomeAssistantError, ServiceValidationError, Unauthorized
 from homeassistant.helpers import entity_registry as er
 from homeassistant.helpers import issue_registry as ir
@@ -77,7 +77,7 @@ async def test_a_camera_that_does_not_hear(hass: HomeAssistant, fake: FakeGatewa
     await settle(hass, lambda: "door" in fake.enquiries)
     await fake.drop()  # it is asked again when the gateway is back
     await settle(hass, lambda: fake.enquiries.count("door") == 2)
-    await hass.async_block_till_done()
+    await settle(hass, lambda: not any(task.get_name() == "go2py talk of door" for task in asyncio.all_tasks()))
     assert hass.states.get(SPEAKER) is None
     assert entry.runtime_data.data.talk("door") is None
     await hass.config_entries.async_unload(entry.entry_id)
@@ -168,9 +168,7 @@ async def test_a_camera_that_is_removed(hass: HomeAssistant, fake: FakeGateway, 
 
 
 @needs_two_way
-async def test_the_frontend_is_told(
-    hass: HomeAssistant, fake: FakeGateway, hass_ws_client: WebSocketGenerator
-) -> None:
+async def test_the_frontend_is_told(hass: HomeAssistant, fake: FakeGateway, hass_ws_client: WebSocketGenerator) -> None:
     assert await async_setup_component(hass, "labs", {})
     fake.hears["door"] = True
     entry = await setup(hass, fake, door=(), yard=())

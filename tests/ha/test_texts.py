@@ -52,7 +52,7 @@ def test_a_language_is_complete(language: str) -> None:
 def test_every_text_that_the_code_names() -> None:
     english = texts("en")
     camera = english["config_subentries"]["camera"]
-    errors = {*KEYS, "camera_source", "gateway_lost", "gateway_refused", "camera_command"}
+    errors = {*KEYS, "camera_source", "camera_sub_source", "gateway_lost", "gateway_refused", "camera_command"}
     assert errors == set(english["issues"]["camera_auth"]["fix_flow"]["error"])
     assert set(camera["error"]) == errors | {"file_line", "file_invalid"}
     assert errors <= set(english["config"]["error"])

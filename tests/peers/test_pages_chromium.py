@@ -402,6 +402,21 @@ async def test_pages_are_narrow_and_named(chromium: Path, tmp_path: Path, path: 
         assert await page.locator("h1").count() <= 1
 
 
+async def test_a_camera_that_is_off_is_no_problem(chromium: Path, tmp_path: Path) -> None:
+    """Nor is it seen: it was switched off for privacy."""
+    async with opened(chromium, tmp_path, "") as (gateway, page):
+        tile = page.get_by_role("article", name="door")
+        await tile.locator("img:not([hidden])").wait_for(state="attached")
+        async with gateway.http.post("/api/pause", params={"src": "door"}) as answer:
+            assert answer.status == 200, await answer.text()
+        await tile.get_by_text("Off", exact=True).wait_for()
+        await tile.locator("img[hidden]").wait_for(state="attached")
+        assert not await page.get_by_text("problem").count()
+        async with gateway.http.delete("/api/pause", params={"src": "door"}) as answer:
+            assert answer.status == 200, await answer.text()
+        await tile.locator("img:not([hidden])").wait_for(state="attached")
+
+
 async def test_all_texts_are_there(chromium: Path, tmp_path: Path) -> None:
     """Each key that the modules name has a text."""
     async with opened(chromium, tmp_path, "log.html") as (_, page):

@@ -10,13 +10,6 @@ from go2py.observe import secret
 from go2py.observe.secret import Secret, mask, masked, remember
 
 
-@pytest.fixture
-def _forget(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What a test remembers is forgotten with it."""
-    monkeypatch.setattr(secret, "_known", set())
-    monkeypatch.setattr(secret, "_search", None)
-
-
 def test_a_secret_prints_as_stars() -> None:
     value = Secret("hunter2")
     assert {str(value), repr(value), f"{value:>3}", f"{[value]}"[1:-1], "%s" % value} == {"***"}  # noqa: UP031
@@ -51,14 +44,12 @@ def test_urls(text: str, shown: str) -> None:
     assert mask(text) == shown
 
 
-@pytest.mark.usefixtures("_forget")
 def test_remembered_values() -> None:
     for value in ("s3cret", "s3cret-longer", "a&b c", "abc"):
         remember(value)
     assert mask("s3cret-longer s3cret a%26b%20c abc") == "*** *** *** abc"
 
 
-@pytest.mark.usefixtures("_forget")
 def test_json_stays_json() -> None:
     remember('qu"ote\\')
     value = {"a": 'x qu"ote\\ y', "rtsp://u:p@h": [1, True, None, "rtsp://u:p@h"], "t": ("a&token=b",)}

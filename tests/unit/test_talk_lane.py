@@ -144,6 +144,36 @@ def test_what_is_played_is_played_whole_with_its_pauses() -> None:
     assert not one.speaks(60 * STEP)
 
 
+@pytest.mark.parametrize("ppm", [100, -100])
+def test_an_hour_of_a_clock_that_drifts_costs_some_gaps_and_no_delay(ppm: int) -> None:
+    one, sound, due = lane(), tone(), 0.0
+    gaps, queued = 0, 0.0
+    for turn in range(60 * 60 * 50):
+        due += 1 + ppm * 1e-6
+        if due >= 2:
+            one.push(sound, turn * STEP)
+            due -= 1
+        if due >= 1:
+            one.push(sound, turn * STEP)
+            due -= 1
+        gaps += not any(one.take(turn * STEP))
+        queued = max(queued, one.queued)
+    assert gaps <= 20
+    assert queued < 0.5
+
+
+def test_the_last_crumb_of_a_file_is_played_though_nothing_was_left_before_it() -> None:
+    one = lane(live=False)
+    one.push(tone(), 0.0)
+    one.take(0.0)
+    one.take(STEP)
+    one.push(tone(FRAME // 4), 2 * STEP)
+    assert one.speaks(2 * STEP)
+    assert any(one.take(2 * STEP))
+    assert not one.speaks(3 * STEP)
+    assert len(one.take(3 * STEP)) == FRAME
+
+
 def test_the_sum_of_loud_voices_is_turned_down_instead_of_clipped() -> None:
     limiter = Limiter()
     loud = tone(level=30_000)

@@ -96,9 +96,9 @@ class PlayEndpoints:
         """Two streams hear each other: `src` and `dst`."""
         first, second = self._pair(request)
         talks = [await stream.find_talk() for stream in (first, second)]
-        await self._context.play.play(Relay({first.name: talks[0]}, second))
+        await self._context.play.play(_relay({first.name: talks[0]}, second))
         try:
-            await self._context.play.play(Relay({second.name: talks[1]}, first))
+            await self._context.play.play(_relay({second.name: talks[1]}, first))
         except BaseException:
             self._context.play.stop(first.name)
             raise
@@ -111,8 +111,6 @@ class PlayEndpoints:
 
     def _pair(self, request: web.Request) -> tuple[Stream, Stream]:
         first, second = (self._registry.require(request.query.get(key, "")) for key in ("src", "dst"))
-        if first is second:
-            raise ProtocolError("a stream cannot talk to itself")
         return first, second
 
     def _names(self, request: web.Request, body: Any = None) -> list[str]:
@@ -136,7 +134,7 @@ class PlayEndpoints:
         talks = await self._talks(names)
         playback: Playback
         if (stream := self._live(source)) is not None:
-            playback = Relay(talks, stream, priority=priority)
+            playback = _relay(talks, stream, priority)
         else:
             title, make = self._material(source, text, str(wish.get("voice") or ""), sound)
             playback = Recording(talks, title, make, volume=volume, priority=priority, fade=fade)
@@ -149,7 +147,8 @@ class PlayEndpoints:
         talks: dict[str, Talk] = {}
         for name, one in found.items():
             if isinstance(one, Talk):
-                talks[name] = one
+                if one not in talks.values():  # two names of one camera
+                    talks[name] = one
             elif not isinstance(one, NegotiationError | SourceError) or len(found) == 1:
                 raise one
         if not talks:
@@ -182,6 +181,12 @@ class PlayEndpoints:
             return Material("upload", data=sound) if sound else await material(source, config.play.folders)
 
         return ("upload" if sound else mask(source)), make
+
+
+def _relay(talks: Mapping[str, Talk], source: Stream, priority: int = 0) -> Relay:
+    if any(slot.session is not None and slot.session.talk in talks.values() for slot in source.slots):
+        raise ProtocolError("a camera cannot talk to itself")
+    return Relay(talks, source, priority=priority)
 
 
 def _number(wish: Mapping[str, Any], key: str, default: float, most: float) -> float:

@@ -18,7 +18,7 @@ USERINFO = re.compile(
 )
 SENSITIVE = (
     r"(?:[\w.-]{0,40}(?:password|passwd|passphrase|secret|token|api[_-]?key|credentials?)"
-    r"|(?:[\w.-]{0,40}[_.-])?(?:pass|pwd|key|pin|private|auth|signature|sig))"
+    r"|(?:[\w.-]{0,40}[_.-])?(?:pass|pwd|key|pin|private|auth|authsig|signature|sig))"
 )
 """Names of keys and URL parameters whose value is nobody's business."""
 PARAMETER = re.compile(rf"[?&#;](?P<key>{SENSITIVE})=(?P<value>[^&#\s\"'\\]+)", re.IGNORECASE)

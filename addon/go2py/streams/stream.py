@@ -95,6 +95,8 @@ class Stream:
             except (NegotiationError, SourceError) as reason:
                 error = reason
             else:
+                if self.paused:  # meanwhile
+                    raise Paused
                 return slot.session.talk
         raise error
 

@@ -17,8 +17,13 @@ CHUNK = 4_800
 """Samples, mono, that are handed on at once."""
 TIMEOUT = 8.0
 """Seconds that a server may take to answer, and to send more."""
-_OPTIONS = {"protocol_whitelist": "http,https,tcp,tls,crypto", "user_agent": "go2py"}
-"""A playlist from outside must not name files of ours."""
+_OPTIONS = {
+    "protocol_whitelist": "http,https,tcp,tls,crypto",
+    "user_agent": "go2py",
+    "multiple_requests": "1",
+}
+"""A playlist from outside must not name files of ours. Without keep-alive libav takes the regular end of a response
+in chunks, as of every text that Home Assistant speaks, for a broken connection."""
 
 
 class Reading:

@@ -119,22 +119,22 @@ class Recording(Playback):
 
     def _give_up(self, name: str, reason: str) -> None:
         """Without this camera; raises when it was the last."""
-        busy = self.voices[name].status.state == "busy"
+        if len(self.voices) == 1:
+            raise Busy(reason) if self.voices[name].status.state == "busy" else Unreachable(reason)
         self.leave(name)
-        if not self.voices:
-            raise Busy(reason) if busy else Unreachable(reason)
 
     @override
     async def run(self) -> None:
         while self.voices and (self._ends is None or self._played < self._ends):
-            if max(voice.queued for voice in self.voices.values()) > AHEAD:
+            if min(voice.queued for voice in self.voices.values()) > AHEAD:
                 await asyncio.sleep(_LOOK)
             elif (chunk := await self._in_worker(self._next)) is None:
                 break
             else:
                 self._played += len(chunk)
-                for name in self.voices:
-                    self._push(name, chunk)
+                for name, voice in self.voices.items():
+                    if voice.queued <= 2 * AHEAD:  # else somebody is speaking there, for whom the others do not wait
+                        self._push(name, chunk)
                 await asyncio.sleep(0)
             self._part()
         for name in self.voices:

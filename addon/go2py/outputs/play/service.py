@@ -122,7 +122,8 @@ class PlayService:
     async def _run(self, playback: Playback, begun: asyncio.Future[None]) -> None:
         try:
             await playback.begin()
-            begun.set_result(None)
+            if not begun.done():  # who asked is gone
+                begun.set_result(None)
             await playback.run()
         except Go2pyError as error:
             _log.warning("%s: %s", playback.title, error)

@@ -51,11 +51,11 @@ async def _run(command: Sequence[str], text: str, voice: str) -> bytes:
     try:
         async with asyncio.timeout(SECONDS):
             return await _talk(process, b"" if spoken else text.encode())
-    except TimeoutError:
-        raise Unreachable(f"play.tts.command takes longer than {SECONDS:.0f} s") from None
-    except BaseException:
+    except BaseException as error:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)  # and whom it started: they hold its output
+        if isinstance(error, TimeoutError):
+            raise Unreachable(f"play.tts.command takes longer than {SECONDS:.0f} s") from None
         raise
     finally:
         await process.wait()

@@ -61,6 +61,7 @@ class Call:
 
     def __init__(self, party: Party) -> None:
         self._party = party
+        self._settings = party.settings
         self._backchannel = party.backchannel
         self._backchannel.on_lost = self._lost
         self._loop = asyncio.get_running_loop()
@@ -113,7 +114,7 @@ class Call:
 
     def _make(self, target: Codec) -> Desk:
         """In the thread, since it loads av."""
-        settings = self._party.settings
+        settings = self._settings
         module = importlib.import_module(".desk", __package__)
         desk: Desk = module.Desk(target, settings.policy, threshold=settings.threshold, gain=settings.gain)
         return desk
@@ -128,9 +129,9 @@ class Call:
             voice.collect()
 
     def _over(self) -> bool:
-        """Nothing is said, nothing comes, the camera is hung up."""
+        """Nothing is said, nothing comes, or it was configured anew, and the camera is hung up."""
         quiet = self._loop.time() - max(self._active_at, self._heard_at) > REST
-        return quiet and not self._open and self._change is None
+        return (quiet or self._settings != self._party.settings) and not self._open and self._change is None
 
     async def _turn(self, desk: Desk) -> None:
         now = self._loop.time()
@@ -269,7 +270,7 @@ class Call:
         party, state = self._party, self._state()
         reason = str(self._error) if state in ("busy", "refused") else ""
         names = [party.voices[number].name for number in sorted(result.audible) if number in party.voices]
-        by = ", ".join(names) if result.levels else ""
+        by = ", ".join(names) if result.levels and not reason else ""  # who is not listened to does not speak
         whole = Status(state, reason, _step(result.level), by, self._packets)
         due = now - self._told_at >= LEVEL_INTERVAL
         if due:

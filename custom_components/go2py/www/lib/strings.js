@@ -17,7 +17,7 @@ export async function speak(wanted) {
   const found = wanted.map(spoken).find((name) => name !== undefined) ?? "en";
   if (found === language) return;
   const fresh = found === "en" ? english : (await import(`./texts/${found}.js`)).default;
-  Object.assign(texts, fresh);
+  Object.assign(texts, english, fresh);
   language = found;
 }
 

@@ -79,8 +79,9 @@ export class Tile {
   update(found, viewers) {
     const told = found?.state ?? "unknown";
     // what the last attempt said holds until one succeeds, also while the next goes on or nobody asks
-    if (told === "live") this.problem = "";
+    if (told === "live" || told === "off") this.problem = "";
     else if (found?.reason) this.problem = found.reason;
+    if (told === "off") this.#blank();
     this.state = this.problem && told !== "refused" ? "waiting" : told;
     this.element.dataset.state = this.state;
     setIcon(this.element, this.bad ? "cameraOff" : "camera");
@@ -91,6 +92,12 @@ export class Tile {
     this.viewers = viewers;
     this.describe();
     this.tick();
+  }
+
+  /** What a camera showed that was switched off for privacy is not to be seen. */
+  #blank() {
+    this.image.hidden = true;
+    this.taken = null;
   }
 
   /** @param {any} [info] what `api/streams` says of the stream */

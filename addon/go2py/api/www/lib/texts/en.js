@@ -145,6 +145,7 @@ export default Object.freeze({
   "state.connecting": "Connecting",
   "state.waiting": "Offline",
   "state.refused": "Not usable",
+  "state.off": "Off",
   "state.unknown": "Unknown",
   "add.title": "Add a camera",
   "add.button": "Add a camera",
