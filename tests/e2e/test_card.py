@@ -1,6 +1,7 @@
 """Our card on Home Assistant's dashboards: how it is chosen, how it looks, and what it does where WebRTC is blocked."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -13,7 +14,7 @@ from tests.fakes.network import Network
 from tests.fakes.running import Process
 
 PATH = "our-card"
-LOOKS = {
+LOOKS: dict[str, dict[str, Any]] = {
     "light": {"color_scheme": "light"},
     "dark": {"color_scheme": "dark"},
     "narrow": {"color_scheme": "light", "viewport": {"width": 360, "height": 740}, "has_touch": True},

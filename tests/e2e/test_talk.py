@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from playwright.async_api import Browser, Locator
 from scripts.home_assistant.demo import DASHBOARD, make_dashboard
 from tests.e2e.conftest import Furnished, House, add, until_state
 from tests.e2e.frontend import Frontend, person
-from tests.e2e.talking import first_word, listening, seconds_of_tone, syllables, understands
+from tests.e2e.talking import PLAYED, TONE, first_word, listening, repeated, seconds_of_tone, syllables, understands
 from tests.fakes.doorbell import Doorbell
 from tests.fakes.network import SERVER, Network
 from tests.fakes.running import Process, until
@@ -92,6 +93,7 @@ async def test_hold_to_talk_and_the_demo_camera_repeats_it(
         await card.get_by_text("Speak now").wait_for()
         assert await button.get_attribute("aria-pressed") == "true"
         before, _ = await page.clock(card)
+        now = before
         async with asyncio.timeout(30):
             while (await talk_of(gateway, stream))["packets"] < 100:
                 now, _ = await page.clock(card)  # always a picture, never a black one
@@ -99,10 +101,10 @@ async def test_hold_to_talk_and_the_demo_camera_repeats_it(
         assert (await talk_of(gateway, stream))["state"] == "talking"
         await page.picture("card-talking")
         assert now > before
-        assert seconds_of_tone(sound) == 0
+        assert seconds_of_tone(sound, TONE) == 0
         await page.page.mouse.up()
         assert await button.get_attribute("aria-pressed") == "false"
-        await until(lambda: seconds_of_tone(sound) > 0.8)
+        await repeated(sound, TONE)
     async with asyncio.timeout(20):
         while (await talk_of(gateway, stream))["state"] != "idle":
             await asyncio.sleep(0.1)
@@ -128,7 +130,7 @@ async def test_a_doorbell_is_taken_only_while_somebody_speaks(
         await page.page.mouse.down()
         await until(lambda: first_word(doorbell))
         note(f"card, {which} press → the doorbell hears", first_word(doorbell) - pressed)
-        await until(lambda: understands(doorbell))
+        await until(lambda: understands(doorbell, TONE))
         assert not doorbell.press()
         released = time.monotonic()
         await page.page.mouse.up()
@@ -158,7 +160,7 @@ async def test_talk_from_home_assistants_own_dialog(
         await page.dialog.get_by_role("button", name="Start talking").click()
         await until(lambda: first_word(doorbell))
         note("dialog, button → the doorbell hears", first_word(doorbell) - pressed)
-        await until(lambda: understands(doorbell))
+        await until(lambda: understands(doorbell, TONE))
         await page.playing(page.dialog)
         await page.picture("more-info-talking")
         released = time.monotonic()
@@ -172,7 +174,7 @@ async def test_talk_from_home_assistants_own_dialog(
 @pytest.fixture
 def sound_file(house: House) -> str:
     """A sound of two seconds in Home Assistant's media; how it is called there."""
-    record(house.home.folder / "media/hello.wav", syllables, 2)
+    record(house.home.folder / "media/hello.wav", partial(syllables, tone=PLAYED), 2)
     return "media-source://media_source/local/hello.wav"
 
 
@@ -190,7 +192,7 @@ async def test_a_media_player_for_each_camera_that_hears(
     await house.api.act(
         "media_player.play_media", entity_id=player, media_content_id=sound_file, media_content_type="music"
     )
-    await until(lambda: understands(doorbell))
+    await until(lambda: understands(doorbell, PLAYED))
     note("media_player.play_media → the doorbell hears", first_word(doorbell) - asked)
     await until_state(house, player, "idle")
     await until(lambda: not doorbell.speakers)
@@ -201,4 +203,4 @@ async def test_the_demo_camera_repeats_what_is_played(
 ) -> None:
     async with listening(gateway, await stream_of(house, furnished.cameras[0])) as sound:
         await house.api.act("go2py.play_audio", entity_id=furnished.cameras[0], media=sound_file)
-        await until(lambda: seconds_of_tone(sound) > 0.8)
+        await repeated(sound, PLAYED)

@@ -16,7 +16,7 @@ from homeassistant.helpers import entity_registry as er
 from homeassistant.helpers.event import async_track_state_change_event
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
-from custom_components.go2py import client
+from custom_components.go2py import conversation
 
 from .conftest import entry_for, settle
 from .fakes import FakeGateway
@@ -272,7 +272,7 @@ async def test_a_slow_gateway_is_asked_once_for_many(hass: HomeAssistant, fake: 
 async def test_a_gateway_that_fell_silent(
     hass: HomeAssistant, fake: FakeGateway, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(client, "_SILENCE", 0.05)
+    monkeypatch.setattr(conversation, "_SILENCE", 0.05)
     entry = await setup(hass, fake)
     (socket,) = fake.listeners
     await asyncio.sleep(0.3)  # several pings were answered

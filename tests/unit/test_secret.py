@@ -37,6 +37,7 @@ def test_a_secret_prints_as_stars() -> None:
         ("http://h/?user=a&password=b&x=1#token=c;d", "http://h/?user=a&password=***&x=1#token=***"),
         ("http://h:80/a:b@c", "http://h:80/a:b@c"),
         ("http://[fe80::1]:554/a@b", "http://[fe80::1]:554/a@b"),
+        ("http://h/media/a.wav?authSig=ey.J0", "http://h/media/a.wav?authSig=***"),
         ("http://h/?monkey=1&keyframe=2&author=3", "http://h/?monkey=1&keyframe=2&author=3"),
     ],
 )

@@ -176,7 +176,7 @@ export default Object.freeze({
   "config.save": "Speichern",
   "config.saving": "Wird gespeichert…",
   "config.saved": "Gespeichert. Die Änderungen gelten jetzt.",
-  "config.revert": "Änderungen verwerfen",
+  "config.revert": "Verwerfen",
   "config.failed": "Nicht gespeichert: {reason}",
   "config.line": "Zu Zeile {line}",
   "config.none": "go2py läuft ohne Konfigurationsdatei, also gibt es hier nichts zu bearbeiten. Starte es mit -c DATEI, um eine zu haben.",

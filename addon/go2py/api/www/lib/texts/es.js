@@ -176,7 +176,7 @@ export default Object.freeze({
   "config.save": "Guardar",
   "config.saving": "Guardando…",
   "config.saved": "Guardado. Los cambios ya se aplican.",
-  "config.revert": "Descartar los cambios",
+  "config.revert": "Descartar cambios",
   "config.failed": "No se ha guardado: {reason}",
   "config.line": "Ir a la línea {line}",
   "config.none": "go2py funciona sin archivo de configuración, así que aquí no hay nada que editar. Inícialo con -c ARCHIVO para tener uno.",

@@ -176,7 +176,7 @@ export default Object.freeze({
   "config.save": "Enregistrer",
   "config.saving": "Enregistrement…",
   "config.saved": "Enregistré. Les modifications sont appliquées.",
-  "config.revert": "Annuler les modifications",
+  "config.revert": "Rétablir",
   "config.failed": "Non enregistré : {reason}",
   "config.line": "Aller à la ligne {line}",
   "config.none": "go2py fonctionne sans fichier de configuration, il n’y a donc rien à modifier ici. Lancez-le avec -c FICHIER pour en avoir un.",

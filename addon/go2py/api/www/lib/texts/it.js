@@ -176,7 +176,7 @@ export default Object.freeze({
   "config.save": "Salva",
   "config.saving": "Salvataggio…",
   "config.saved": "Salvato. Le modifiche sono attive.",
-  "config.revert": "Annulla le modifiche",
+  "config.revert": "Annulla modifiche",
   "config.failed": "Non salvato: {reason}",
   "config.line": "Vai alla riga {line}",
   "config.none": "go2py funziona senza file di configurazione, quindi qui non c’è nulla da modificare. Avvialo con -c FILE per averne uno.",

@@ -176,7 +176,7 @@ export default Object.freeze({
   "config.save": "Opslaan",
   "config.saving": "Opslaan…",
   "config.saved": "Opgeslagen. De wijzigingen gelden nu.",
-  "config.revert": "Wijzigingen verwerpen",
+  "config.revert": "Verwerpen",
   "config.failed": "Niet opgeslagen: {reason}",
   "config.line": "Naar regel {line}",
   "config.none": "go2py draait zonder configuratiebestand, dus hier valt niets te bewerken. Start het met -c BESTAND om er een te hebben.",
