@@ -51,6 +51,7 @@ async def async_setup_entry(hass: HomeAssistant, entry: Go2pyConfigEntry) -> boo
     entry.runtime_data = coordinator
     coordinator.finder = Finder(coordinator)
     coordinator.talkers = Talkers(coordinator)
+    await card.offer(hass)
     await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
     entry.async_on_unload(Issues(coordinator).close)
     entry.async_on_unload(entry.add_update_listener(_updated))

@@ -9,6 +9,7 @@ from homeassistant.components.http import StaticPathConfig
 from homeassistant.components.lovelace.const import LOVELACE_DATA
 from homeassistant.components.lovelace.resources import ResourceStorageCollection
 from homeassistant.core import HomeAssistant
+from homeassistant.util.hass_dict import HassKey
 
 from .const import DOMAIN
 
@@ -17,15 +18,23 @@ _PATH: Final = f"/{DOMAIN}/card-"
 """Before the version, which is part of the path: the card's files are exchanged together, none comes from a cache."""
 
 
+_URL: HassKey[str] = HassKey(f"{DOMAIN}_card")
+
+
 async def serve(hass: HomeAssistant) -> None:
-    """Serve the card and have dashboards load it.
+    """Serve the card's files, as long as Home Assistant runs."""
+    path = _PATH + await hass.async_add_executor_job(_fingerprint)
+    await hass.http.async_register_static_paths([StaticPathConfig(path, str(_FOLDER), cache_headers=True)])
+    hass.data[_URL] = f"{path}/card.js"
+
+
+async def offer(hass: HomeAssistant) -> None:
+    """Have dashboards load the card; again for every gateway, since `withdraw` takes it back after the last.
 
     A resource of the dashboards, where Home Assistant keeps these: it reaches cast devices, too. Else, as in YAML,
     a script of every page.
     """
-    path = _PATH + await hass.async_add_executor_job(_fingerprint)
-    await hass.http.async_register_static_paths([StaticPathConfig(path, str(_FOLDER), cache_headers=True)])
-    url = f"{path}/card.js"
+    url = hass.data[_URL]
     if (resources := _resources(hass)) is None:
         if DATA_EXTRA_MODULE_URL in hass.data:
             add_extra_js_url(hass, url)

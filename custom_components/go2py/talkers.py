@@ -18,11 +18,13 @@ TALK: Final = "talk"
 TALK_STATES: Final = ("idle", "opening", "talking", "busy", "refused")
 _PLATFORMS: Final = {SPEAKER: "media_player", TALK: "sensor"}
 _RETRY_SECONDS: Final = 60.0
+_AT_ONCE: Final = 2
+"""Cameras asked together: there may be sixty."""
 
 
 class Talkers:
-    """Asks every camera that brings a picture whether it hears. One that did once has its entities from the start, even
-    while it is away; they go when it says that it does not hear any more.
+    """Asks every camera once whether it hears, and one that could not be asked when it brings a picture. One that did
+    once has its entities from the start, even while it is away; they go when it says that it does not hear any more.
     """
 
     def __init__(self, coordinator: Go2pyCoordinator) -> None:
@@ -31,8 +33,9 @@ class Talkers:
         self.volumes: dict[str, float] = {}
         """How loud a camera's speaker is set, as the gateway's factor, by the camera's id."""
         self._adders: list[Callable[[Camera], None]] = []
-        self._asked: dict[str, tuple[int | None, ...]] = {}
-        """Which sources a stream had when its camera was asked."""
+        self._asked: dict[str, tuple[tuple[int | None, ...], bool]] = {}
+        """Which sources a stream had when its camera was asked, and whether that was final."""
+        self._turns = asyncio.Semaphore(_AT_ONCE)
         cameras = coordinator.cameras.values()
         self._equipped = {camera.id for camera in cameras if self._entity(camera, SPEAKER)}
         """Cameras that have the entities."""
@@ -72,23 +75,27 @@ class Talkers:
         gateway = self._coordinator
         if gateway.data.talk(name) is not None:
             self._hearing.add(name)
-        elif (stream := gateway.stream(name)) is not None and stream.live:
+        elif (stream := gateway.stream(name)) is not None and not stream.paused:
             sources = tuple(source.id for source in stream.sources)
-            if self._asked.get(name) != sources:
-                self._asked[name] = sources
+            if self._asked.get(name) not in ((sources, stream.live), (sources, True)):
+                self._asked[name] = (sources, stream.live)
                 gateway.config_entry.async_create_background_task(
-                    gateway.hass, self._ask(name, sources), f"go2py talk of {name}"
+                    gateway.hass, self._ask(name, sources, live=stream.live), f"go2py talk of {name}"
                 )
 
-    async def _ask(self, name: str, sources: tuple[int | None, ...]) -> None:
+    async def _ask(self, name: str, sources: tuple[int | None, ...], *, live: bool) -> None:
         try:
-            hears = await self._coordinator.client.can_hear(name)
+            async with self._turns:
+                hears = await self._coordinator.client.can_hear(name)
         except GatewayError as error:
             LOGGER.debug("Whether %s can be spoken to is asked again later: %s", name, error)
-            await asyncio.sleep(_RETRY_SECONDS)
-            if self._asked.get(name) == sources:
-                del self._asked[name]
+            if live:
+                await asyncio.sleep(_RETRY_SECONDS)
+                if self._asked.get(name) == (sources, True):
+                    del self._asked[name]
         else:
+            if self._asked.get(name) == (sources, live):
+                self._asked[name] = (sources, True)
             if hears:
                 self._hearing.add(name)
             else:

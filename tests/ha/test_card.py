@@ -240,7 +240,7 @@ async def test_the_card_is_served_and_a_resource(
     entry = await setup(hass, fake)
     other, ours = sorted((item["url"] for item in resources.async_items()), key=lambda url: "go2py" in url)
     assert other == "/local/other.js"
-    await card.serve(hass)  # nothing changes the second time
+    await card.offer(hass)  # nothing changes the second time
     assert len(resources.async_items()) == 2
     client = await hass_client()
     answer = await client.get(ours)
@@ -249,6 +249,8 @@ async def test_the_card_is_served_and_a_resource(
     assert "customElements.define" in await answer.text()
     await hass.config_entries.async_remove(entry.entry_id)
     assert [item["url"] for item in resources.async_items()] == ["/local/other.js"]
+    await setup(hass, fake)  # a gateway that is added again brings it back
+    assert ours in [item["url"] for item in resources.async_items()]
 
 
 @pytest.mark.parametrize("frontend", [True, False])

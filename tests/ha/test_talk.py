@@ -58,13 +58,11 @@ async def entry(hass: HomeAssistant, fake: FakeGateway, tmp_path: Path) -> MockC
 # --- who hears --------------------------------------------------------------------------------------------------------
 
 
-async def test_asked_once_and_only_when_live(hass: HomeAssistant, fake: FakeGateway) -> None:
+async def test_asked_once_before_anybody_watches(hass: HomeAssistant, fake: FakeGateway) -> None:
     fake.hears["door"], fake.state = True, "idle"
     entry = await setup(hass, fake)
-    assert hass.states.get(SPEAKER) is None
-    assert not fake.enquiries  # its owner may not want it woken
-    await fake.source_state("live")
     await settle(hass, lambda: hass.states.is_state(SPEAKER, "idle"))
+    await fake.source_state("live")
     await fake.source_state("idle")
     await fake.source_state("live")
     await settle(hass, lambda: entry.runtime_data.data["door"].live)
@@ -137,6 +135,21 @@ async def test_one_that_cannot_be_asked_is_asked_later(
     assert hass.states.get(SPEAKER) is None
     fake.refuse.clear()
     await settle(hass, lambda: hass.states.is_state(SPEAKER, "idle"))
+    await hass.config_entries.async_unload(entry.entry_id)
+
+
+async def test_one_that_could_not_be_asked_is_asked_when_it_brings_a_picture(
+    hass: HomeAssistant, fake: FakeGateway
+) -> None:
+    fake.refuse["GET /api/talk"] = 500, "streams: camera: no answer", "unreachable"
+    fake.hears["door"], fake.state, fake.reason = True, "waiting", "camera: no answer"
+    requests = fake.requests
+    entry = await setup(hass, fake)
+    await settle(hass, lambda: fake.requests > requests)
+    fake.refuse.clear()
+    await fake.source_state("live")
+    await settle(hass, lambda: hass.states.is_state(SPEAKER, "idle"))
+    assert fake.enquiries.count("door") == 1
     await hass.config_entries.async_unload(entry.entry_id)
 
 
