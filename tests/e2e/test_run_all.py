@@ -52,7 +52,8 @@ async def test_it_starts_furnished_and_stops_whole_in_the_middle_of_a_stream(tmp
                     assert await process.wait() == 0
     finally:
         if process.returncode is None:
-            process.kill()
+            for number in marked(mark):
+                os.kill(number, signal.SIGKILL)
             await process.wait()
     assert not marked(mark)
     assert home.login_file.stat().st_mode & 0o77 == 0
@@ -73,13 +74,13 @@ async def speak_and_listen(page: Frontend) -> None:
             await asyncio.sleep(0.02)
 
 
-def marked(mark: str) -> list[str]:
-    """Command lines of the processes that have this in their environment."""
-    found = []
+def marked(mark: str) -> dict[int, str]:
+    """The processes that have this in their environment, with their command lines."""
+    found = {}
     for folder in Path("/proc").glob("[0-9]*"):
         try:
             if mark.encode() in (folder / "environ").read_bytes():
-                found.append((folder / "cmdline").read_bytes().replace(b"\0", b" ").decode())
+                found[int(folder.name)] = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode()
         except FileNotFoundError, ProcessLookupError, PermissionError:
             continue  # it ended meanwhile, or is another user's
     return found
