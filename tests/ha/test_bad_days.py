@@ -105,7 +105,8 @@ async def test_a_gateway_that_tells_less(hass: HomeAssistant, fake: FakeGateway)
 
 
 async def test_sixty_cameras(hass: HomeAssistant, fake: FakeGateway) -> None:
-    """A house full: a request for each stream that the gateway lacks, and then none, as everything is told."""
+    """A house full: two requests for each stream, to make it and to ask whether it hears, and then none, as everything
+    is told."""
     cameras = {f"cam{number}": (f"rtsp://camera{number}/1",) for number in range(60)}
     entry = await setup(hass, fake, **cameras)
     await settle(hass, lambda: set(cameras) <= set(entry.runtime_data.data))
@@ -113,6 +114,7 @@ async def test_sixty_cameras(hass: HomeAssistant, fake: FakeGateway) -> None:
     assert len(told) == fake.changes == 60
     await settle(hass, lambda: hass.states.is_state("camera.cam59", "idle"))
     assert len(hass.states.async_entity_ids("camera")) == 60
+    await settle(hass, lambda: set(cameras) <= set(fake.enquiries))
     requests = fake.requests
     async_fire_time_changed(hass, dt_util.utcnow() + timedelta(minutes=4))
     await fake.source_state("live", restarts=1)
