@@ -92,7 +92,7 @@ def test_the_codec_may_change(receiver: SoundReceiver) -> None:
     assert receiver.codec is OPUS
 
 
-@pytest.mark.parametrize("jump", [5_000_000, -5_000_000, 1 << 31])
+@pytest.mark.parametrize("jump", [5_000_000, -5_000_000, 1 << 31, -10_000])
 def test_times_that_jump_are_replaced_by_the_clock(receiver: SoundReceiver, jump: int) -> None:
     push(receiver, [packet(n) for n in range(10)])
     units = push(receiver, [packet(n, start=jump) for n in range(10, 20)], begin=0.2)

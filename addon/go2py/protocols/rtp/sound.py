@@ -25,6 +25,8 @@ SWITCH = 0.1
 """Seconds of silence of one sender (SSRC) after which another one is listened to."""
 JUMP = 2.0
 """Seconds by which timestamps may differ from the clock from one unit to the next."""
+BACK = 0.1
+"""The same backwards: packets are in order here, so a sender that goes back has taken up another track."""
 BURST, PACE = 2.0, 1.25
 """Seconds of sound that may come at once, and how many per second from then on."""
 
@@ -191,7 +193,7 @@ class _Timeline:
         passed = now - self._taken
         if self._pts < 0:
             step = 1
-        elif self._fresh or rate != self._rate or abs(step / rate - passed) > JUMP:
+        elif self._fresh or rate != self._rate or step / rate < -BACK or abs(step / rate - passed) > JUMP:
             self._pts = round(self._pts * rate / self._rate)
             step = max(1, round(passed * rate))
         elif step <= 0:
