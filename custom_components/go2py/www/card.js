@@ -39,7 +39,8 @@ export class Go2pyCamera extends HTMLElement {
 
   /** @param {any} hass @param {string[]} entities @param {string[]} fallback */
   static getStubConfig(hass, entities = [], fallback = []) {
-    const [found] = [...camerasOf(hass, entities), ...camerasOf(hass, fallback), ...camerasOf(hass)];
+    const ours = [...camerasOf(hass, entities), ...camerasOf(hass, fallback), ...camerasOf(hass)];
+    const found = ours.find((id) => !["unavailable", "off"].includes(hass.states[id]?.state)) ?? ours[0];
     return { entities: found ? [found] : [] };
   }
 
